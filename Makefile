@@ -6,7 +6,7 @@ DEMO_PACKAGES := iproute2 iputils-ping
 PEER_PACKAGES := gobgpd frr bird2 openbgpd exabgp
 # Of these machines alone is there a guest to boot; the compiler is for CPUs with AMX (scripts/guest-xstate.c).
 GUEST_PACKAGES := $(if $(filter x86_64,$(shell uname -m)),user-mode-linux kmod gcc libc6-dev)
-TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils
+TEST_PACKAGES := $(DEMO_PACKAGES) $(PEER_PACKAGES) $(GUEST_PACKAGES) tshark python3-networking-bagpipe bridge-utils systemd logrotate
 
 .PHONY: help demo test interop interop-containers bounds sim chaos fuzz mutate build check setup docs format clean
 

@@ -6,6 +6,9 @@ export default defineConfig({
   test: {
     pool: 'forks',
     reporters: ['default', new FailuresReporter()],
+    // above every deadline within a test, whose message says what was awaited
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     setupFiles: ['test/support/seed.ts'],
     projects: [
       {
@@ -14,7 +17,6 @@ export default defineConfig({
           name: 'pure',
           include: ['test/**/*.test.ts'],
           exclude: ['test/kernel/**', 'test/interop/**', 'test/guest/**', 'test/containers/**'],
-          testTimeout: 20_000,
         },
       },
       {
@@ -22,8 +24,6 @@ export default defineConfig({
         test: {
           name: 'kernel',
           include: ['test/kernel/**/*.test.ts'],
-          testTimeout: 30_000,
-          hookTimeout: 60_000,
         },
       },
       {
@@ -31,8 +31,6 @@ export default defineConfig({
         test: {
           name: 'interop',
           include: ['test/interop/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 120_000,
           fileParallelism: false,
         },
       },
@@ -41,8 +39,6 @@ export default defineConfig({
         test: {
           name: 'containers',
           include: ['test/containers/**/*.test.ts'],
-          testTimeout: 60_000,
-          hookTimeout: 600_000,
           fileParallelism: false,
         },
       },
@@ -52,8 +48,6 @@ export default defineConfig({
           name: 'guest',
           include: ['test/guest/**/*.test.ts'],
           globalSetup: 'test/guest/setup.ts',
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
           // the guest has one CPU, and to start a process there takes seconds
           isolate: false,
           fileParallelism: false,

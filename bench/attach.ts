@@ -1,25 +1,11 @@
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Speaker } from '../src/bgp/speaker.ts'
-import { SPEAKER_DEFAULTS } from '../src/bgp/speaker-config.ts'
-import { PersistentClock, systemClock } from '../src/clock.ts'
-import { type Driver, NO_FORMER_WORK } from '../src/dataplane/driver.ts'
-import { type Forwarding, kernelForwarding, localForwarding } from '../src/dataplane/forwarding.ts'
+import { systemClock } from '../src/clock.ts'
+import type { Driver } from '../src/dataplane/driver.ts'
+import { type Forwarding, localForwarding } from '../src/dataplane/forwarding.ts'
 import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory/driver.ts'
-import { MOBILITY_DEFAULTS } from '../src/evpn/mobility.ts'
-import { Dataplanes } from '../src/vpn/dataplanes.ts'
-import { VpnService } from '../src/vpn/service.ts'
-import { StateFile } from '../src/vpn/state-file.ts'
 import { enterOwnNamespace } from '../test/kernel/namespace.ts'
 import { noEvents } from '../test/support/events.ts'
-import { attachRequest } from '../test/support/node.ts'
-import { RANGES } from '../test/support/ranges.ts'
-import { ip, rt } from '../test/support/speakers.ts'
-import { VirtualClock } from '../test/support/virtual-clock.ts'
-import { VirtualNetwork } from '../test/support/virtual-network.ts'
+import { addTaps, benchClock, detachOf, openVpnService, requestOf, threadForwarding } from './vpn-service.ts'
 
 /**
  * How long attaches and detaches take on a node that has many ports already, with the state on disk before each answer. The share of the
@@ -30,10 +16,8 @@ import { VirtualNetwork } from '../test/support/virtual-network.ts'
 
 const [dataplane = 'memory', ...rest] = process.argv.slice(2)
 const [ports = 5000, networks = 500] = rest.slice(0, 2).map(Number)
-const directory = mkdtempSync(join(rest[2] ?? tmpdir(), 'chanter-attach-'))
 /** Of each kind. */
 const MEASURED = 200
-const VTEP = '10.99.0.1'
 
 let driverMs = 0
 
@@ -56,75 +40,21 @@ function timed(driver: Driver): Driver {
 }
 
 function openForwarding(names: readonly string[]): Forwarding {
-  const clock = new PersistentClock(systemClock, (error) => {
-    throw error
-  })
-  const parts = { clock, events: noEvents }
+  const parts = { clock: benchClock, events: noEvents }
   if (dataplane === 'memory') {
     const driver = new MemoryDriver(systemClock)
     for (const name of names) driver.kernel.addLink(name)
     return localForwarding({ ...parts, driver: timed(driver) })
   }
   enterOwnNamespace()
-  const lines = names.map((name) => `tuntap add dev ${name} mode tap\nlink set ${name} up\n`).join('')
-  execFileSync('ip', ['-batch', '-'], { input: `address add ${VTEP}/32 dev lo\n${lines}` })
-  if (dataplane === 'kernel') return localForwarding({ ...parts, driver: timed(new LinuxDriver({ clock })) })
-  const died = (reason: string) => {
-    throw new Error(reason)
-  }
-  return kernelForwarding({ ...parts, former: NO_FORMER_WORK, managesRules: false, resyncMs: 0, died })
+  addTaps(names)
+  if (dataplane === 'thread') return threadForwarding()
+  return localForwarding({ ...parts, driver: timed(new LinuxDriver({ clock: benchClock })) })
 }
 
-const portOf = (port: number): string => `tap${port}`
-const names = Array.from({ length: ports + 3 * MEASURED }, (_, port) => portOf(port))
+const names = Array.from({ length: ports + 3 * MEASURED }, (_, port) => `tap${port}`)
 const forwarding = openForwarding(names)
-const { transport } = new VirtualNetwork(new VirtualClock())
-const speaker = new Speaker(
-  {
-    ...SPEAKER_DEFAULTS,
-    as: 64512,
-    identifier: ip(VTEP),
-    localAddress: ip(VTEP),
-    listenPort: null,
-    peers: [],
-  },
-  { clock: systemClock, random: Math.random, transport, events: noEvents },
-  () => {},
-)
-const file = new StateFile(join(directory, 'state'), systemClock, noEvents)
-const vpns: VpnService = new VpnService(
-  {
-    bgpAddress: ip(VTEP),
-    identifier: ip(VTEP),
-    vtep: ip(VTEP),
-    vxlanPort: 4789,
-    mobility: MOBILITY_DEFAULTS,
-    vtepNetworks: [],
-    vxlanMtu: null,
-    underlay: null,
-    neighSuppress: true,
-    ipvpn: { address: ip(VTEP), transport: { interface: 'lo' }, underlay: null, fromAnyone: false },
-    ranges: RANGES,
-    lacks: () => null,
-    requireIsolation: false,
-    drivers: { evpn: 'linux', ipvpn: 'linux' },
-  },
-  speaker,
-  Dataplanes.shared(forwarding.dataplane),
-  noEvents,
-  (durability) => file.save(() => vpns.changes(), durability),
-)
-
-const requestOf = (port: number, network: number) =>
-  attachRequest({
-    instanceId: `network-${network}`,
-    vni: 10_000 + network,
-    importTargets: [rt(`64512:${network}`)],
-    exportTargets: [rt(`64512:${network}`)],
-    port: portOf(port),
-    mac: 0x020000000000 + port,
-    ip: { ip: ip(`192.168.${port >> 8}.${port & 255}`), prefixLength: 16 },
-  })
+const { vpns, directory, close } = openVpnService(forwarding, rest[2])
 
 const print = (line: string): boolean => process.stdout.write(`${line}\n`)
 
@@ -148,8 +78,6 @@ async function measure(what: string, count: number, run: (index: number) => Prom
 }
 
 try {
-  forwarding.start()
-  forwarding.complete()
   process.stdout.write(
     `${`${ports} ports in ${networks} networks, ${dataplane} dataplane, state in ${directory}`}\n`,
   )
@@ -170,12 +98,6 @@ try {
   await Promise.all(many.map((request) => vpns.attach(request)))
   process.stdout.write(`${`${MEASURED} attaches at once: ${(performance.now() - together).toFixed(2)}`}\n`)
 } finally {
-  await forwarding.stop()
-  await file.close()
-  rmSync(directory, { recursive: true })
+  await close()
 }
 process.exit()
-
-function detachOf({ instanceId, type, mac, ip: address }: ReturnType<typeof requestOf>) {
-  return { instanceId, type, mac, ip: address?.ip ?? null }
-}

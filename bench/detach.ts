@@ -1,121 +1,95 @@
 import { execFileSync } from 'node:child_process'
-import { systemClock } from '../src/clock.ts'
-import { Reconciler } from '../src/dataplane/engine/reconciler.ts'
-import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import type { Entry } from '../src/dataplane/model.ts'
-import * as libc from '../src/linux/libc.ts'
-import { ipv4FromNumber } from '../src/values/address.ts'
-import { noEvents } from '../test/support/events.ts'
+import { endpointEntries } from '../src/vpn/instance.ts'
+import { enterOwnNamespace } from '../test/kernel/namespace.ts'
+import { addTaps, detachOf, openVpnService, requestOf, threadForwarding } from './vpn-service.ts'
 
 /**
- * Networks that leave all at once, each a bridge and a VXLAN device: how long until they are gone, against what the kernel takes for
- * `ip link del group` of the same links, and how long an attachment to a new network takes meanwhile. Needs root; everything happens in a network namespace of its own.
- *   npx tsx bench/detach.ts [NETWORKS...]
+ * Networks that leave all at once, each a bridge, a VXLAN device and a port: how long until all that forwards is gone and until the last empty bridge is gone,
+ * against what the kernel takes for `ip link del group` of the same links, and how long an attachment to a new network takes meanwhile. Needs root; everything
+ * happens in a network namespace of its own.
+ *   npx tsx bench/detach.ts [NETWORKS] [ATTACHMENTS]      how many attachments are measured at most
  */
 
-const CLONE_NEWNET = 0x40000000
+const [networks = 1000, most = 300] = process.argv.slice(2).map(Number)
 const GROUP = '4711'
-/** A new attachment comes so long after the last one was programmed. */
+/** A new attachment comes so long after the last one was answered. */
 const PAUSE_MS = 100
-/** Number of the last network with an attachment meanwhile. */
-let attached = 1_000_000
 
-function network(n: number): Entry[] {
-  const [bridge, vxlan, alias] = [`br${n}`, `vx${n}`, `chanter:net${n}`]
-  const local = ipv4FromNumber(0x7f000001)
-  return [
-    { kind: 'bridge', device: bridge, alias, given: false },
-    { kind: 'vxlan', device: vxlan, alias, vni: n, local, port: 4789, mtu: null, underlay: null },
-    { kind: 'port', device: vxlan, bridge, given: false, learning: false, neighSuppress: true },
-  ]
+const numbers = Array.from({ length: networks }, (_, number) => number)
+
+function ip(lines: readonly string[]): void {
+  execFileSync('ip', ['-batch', '-'], { input: lines.join('\n') })
 }
 
-async function want(reconciler: Reconciler, entries: readonly Entry[]): Promise<void> {
-  for (const entry of entries) reconciler.want(entry)
-  const open = await reconciler.settled(entries)
-  if (open.length > 0) throw new Error(`not in place: ${JSON.stringify(open[0])}`)
-}
-
-function ip(...words: readonly string[]): string {
-  return execFileSync('ip', words, { encoding: 'utf8', maxBuffer: 1 << 28 })
-}
-
-/** Milliseconds that one request takes which deletes all of the links. */
-async function kernelMs(count: number): Promise<number> {
-  const { driver, reconciler } = open()
-  await want(reconciler, networks(count))
-  reconciler.stop()
-  driver.close()
-  const links = networks(count).flatMap(({ kind, device }) => (kind === 'port' ? [] : [device]))
-  execFileSync('ip', ['-batch', '-'], {
-    input: links.map((link) => `link set ${link} group ${GROUP}`).join('\n'),
-  })
+/** Milliseconds that one request takes which deletes the same links. */
+function kernelMs(): number {
+  ip(
+    numbers.flatMap((number) => [
+      `link add br${number} group ${GROUP} type bridge mcast_snooping 0`,
+      `link add vx${number} group ${GROUP} master br${number} type vxlan id ${number} dstport 4789 local 127.0.0.1`,
+      `link set br${number} up`,
+      `link set vx${number} up`,
+    ]),
+  )
   const from = performance.now()
-  ip('link', 'del', 'group', GROUP)
+  ip([`link del group ${GROUP}`])
   return performance.now() - from
 }
 
-function networks(count: number): Entry[] {
-  return Array.from({ length: count }, (_, i) => network(i + 1)).flat()
-}
+const quantile = (sorted: readonly number[], q: number): string =>
+  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN).toFixed(0)
 
-function open() {
-  const driver = new LinuxDriver({ clock: systemClock })
-  const reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents })
-  reconciler.start()
-  return { driver, reconciler }
-}
-
-interface Figures {
-  readonly gone: number
-  readonly vxlansGone: number
-  readonly attachments: readonly number[]
-}
-
-async function chanter(count: number): Promise<Figures> {
-  const { driver, reconciler } = open()
-  const entries = networks(count)
-  await want(reconciler, entries)
-  const attachments: number[] = []
-  const from = performance.now()
-  for (const entry of entries.toReversed()) reconciler.unwant(entry)
-  let isGone = false
-  const vxlansGone = reconciler
-    .gone(entries.filter(({ kind }) => kind === 'vxlan'))
-    .then(() => performance.now() - from)
-  const gone = reconciler.gone(entries).then(() => {
-    isGone = true
-    return performance.now() - from
-  })
-  while (!isGone) {
-    // a deletion that is in progress holds up the timer, and so the attachment
-    const due = performance.now() + PAUSE_MS
+/** Attaches ports to new networks, one after the other, until `isOver`; answers with the milliseconds of each. */
+async function attach(count: number, first: number, isOver: () => boolean): Promise<number[]> {
+  const taken: number[] = []
+  for (let n = first; n < first + count && !isOver(); n++) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-    await want(reconciler, network(++attached))
-    attachments.push(performance.now() - due)
+    const from = performance.now()
+    await vpns.attach(requestOf(n, n))
+    taken.push(performance.now() - from)
   }
-  const figures = { gone: await gone, vxlansGone: await vxlansGone, attachments }
-  reconciler.stop()
-  driver.close()
-  return figures
+  return taken.sort((a, b) => a - b)
 }
 
-function percentile(values: readonly number[], share: number): number {
-  return (
-    values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ??
-    Number.NaN
-  )
-}
+const print = (line: string) => process.stdout.write(`${line}\n`)
 
-libc.checked(libc.unshare(CLONE_NEWNET), 'unshare')
-ip('link', 'set', 'lo', 'up')
-const counts = process.argv.slice(2).map(Number)
-for (const count of counts.length > 0 ? counts : [100, 1000]) {
-  const kernel = await kernelMs(count)
-  const { gone, vxlansGone, attachments } = await chanter(count)
-  const ms = (value: number) => `${value.toFixed(0)} ms`
-  process.stdout.write(
-    `${count} networks: kernel, by one request, ${ms(kernel)}; chanter ${ms(gone)}, VXLAN devices ${ms(vxlansGone)}, ratio ${(gone / kernel).toFixed(2)}; ` +
-      `${attachments.length} attachments meanwhile: p50 ${ms(percentile(attachments, 0.5))}, p99 ${ms(percentile(attachments, 0.99))}\n`,
+enterOwnNamespace()
+const kernel = kernelMs()
+addTaps(Array.from({ length: networks + most + 20 }, (_, number) => `tap${number}`))
+const forwarding = threadForwarding()
+const { vpns, close } = openVpnService(forwarding)
+try {
+  for (const number of numbers) await vpns.attach(requestOf(number, number))
+  const alone = await attach(20, networks + most, () => false)
+  const entries: Entry[] = [...vpns.instances.values()]
+    .slice(0, networks)
+    .flatMap((instance) => [
+      ...instance.forwarding.instanceEntries(),
+      ...[...instance.attachments].flatMap((one) => endpointEntries(instance, one)),
+    ])
+  const from = performance.now()
+  const passed = () => performance.now() - from
+  await Promise.all(numbers.map((number) => vpns.detach(detachOf(requestOf(number, number)))))
+  const detached = passed()
+  let isGone = false
+  const forwards = forwarding.dataplane.gone(entries.filter(({ kind }) => kind !== 'bridge')).then(passed)
+  const gone = forwarding.dataplane.gone(entries).then(() => {
+    isGone = true
+    return passed()
+  })
+  const before = process.cpuUsage()
+  const taken = await attach(most, networks, () => isGone)
+  const cpu = process.cpuUsage(before)
+  print(
+    `${networks} networks: detached ${detached.toFixed(0)} ms, all that forwards gone ${(await forwards).toFixed(0)} ms, last bridge gone ${(await gone).toFixed(0)} ms; ` +
+      `kernel, by one request, ${kernel.toFixed(0)} ms; CPU ${((cpu.user + cpu.system) / 1000).toFixed(0)} ms`,
   )
+  for (const [what, times] of Object.entries({ alone, meanwhile: taken }))
+    print(
+      `${times.length} attachments ${what}: p50 ${quantile(times, 0.5)} p95 ${quantile(times, 0.95)} p99 ${quantile(times, 0.99)} max ${quantile(times, 1)} ms`,
+    )
+} finally {
+  await close()
 }
+process.exit()

@@ -37,10 +37,8 @@ async function measure(
     const host = await addNode(lab, reflector, 'pe', '10.77.0.11')
     const offer = await Offer.listen(reflector.address, routes)
     const pids = await start(lab, host, reflector)
-    await lab.eventually(
-      'the session is up',
-      async () => (offer.isUp ? { value: true } : { seen: 'not yet' }),
-      60,
+    await lab.eventually('the session is up', async () =>
+      offer.isUp ? { value: true } : { seen: 'not yet' },
     )
     const before = memory(pids)
     const watcher = new Watcher(host.namespace)

@@ -70,16 +70,14 @@ async function start(lab: Lab, checkout: string, host: LabHost, peer: LabHost): 
     formatIni({
       BGP: { local_address: host.address, peers: peer.address, my_as: AS, connect_retry_time: 1 },
       DEFAULT: { state_file: join(lab.directory, `${host.name}.state`) },
-      API: { host: '0.0.0.0', port: PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     }),
   )
   lab.start(host.namespace, host.name, join(checkout, 'bin/chanter'), 'daemon', '--config-file', file)
-  await lab.eventually(
-    `the API of ${host.name} answers`,
-    async () => ({ value: await request(api, '/ping') }),
-    60,
-  )
+  await lab.eventually(`the API of ${host.name} answers`, async () => ({
+    value: await request(api, '/ping'),
+  }))
   return api
 }
 

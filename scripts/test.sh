@@ -9,55 +9,85 @@ skipped() {
   [ -z "${CI:-}" ] || exit 1
 }
 
-# Files of the guest tier that take half of its time.
-half=hitless,daemons,anyone,vpn,kill,ecmp,isolation/traffic
-
-in_guest() {
-  scripts/guest.sh -t 1800 vitest run --project guest "$@"
+logs=$(mktemp -d)
+running=
+# Whoever ends the run ends what it started: each part is a process group, and removes what it made.
+ended() {
+  trap '' INT TERM HUP
+  for part in $running; do kill -- "-${part#*=}" "${part#*=}" 2>/dev/null || true; done
+  wait
+  exit "$1"
 }
+trap 'rm -r "$logs"' EXIT
+trap 'ended 130' INT
+trap 'ended 143' TERM HUP
 
-# start COMMAND...: runs it in the background; `join` waits for its end, shows its output and has its exit code.
+# start NAME COMMAND...: runs it in the background and shows its output as it comes, with the name in front of each line.
 start() {
-  output=$(mktemp)
-  "$@" >"$output" 2>&1 &
-  other=$!
-  trap 'kill "$other"; exit 130' INT TERM
+  name=$1
+  shift
+  mkfifo "$logs/$name.pipe"
+  tee "$logs/$name" <"$logs/$name.pipe" | sed --unbuffered "s/^/$name | /" &
+  setsid "$@" >"$logs/$name.pipe" 2>&1 &
+  running="$running $name=$!"
 }
 
+# join: waits for all that was started, repeats at the end what failed, and fails with a part that did.
 join() {
-  code=0
-  wait "$other" || code=$?
-  trap - INT TERM
-  cat "$output"
-  rm "$output"
-  return "$code"
+  status=0
+  failed=
+  for part in $running; do
+    code=0
+    wait "${part#*=}" || code=$?
+    # what it left running would keep its output open
+    kill -- "-${part#*=}" 2>/dev/null || true
+    [ "$code" = 0 ] || { status=$code; failed="$failed ${part%=*}"; }
+  done
+  running=
+  wait
+  for name in $failed; do
+    grep '^FAILED' "$logs/$name" || true
+    echo "FAILED: $name"
+  done
+  return "$status"
+}
+
+# alone NAME COMMAND...: with nothing beside it.
+alone() {
+  start "$@"
+  join
 }
 
 # The interop tier runs a file at a time and mostly waits for peers: where there are more CPUs, the pure and kernel tiers run beside it.
 on_host() {
   cpus=$(nproc)
   if [ "$cpus" = 1 ]; then
-    vitest run --project pure --project kernel --project interop
+    alone host vitest run --project pure --project kernel --project interop
     return
   fi
-  start vitest run --project pure --project kernel --maxWorkers $((cpus - 1))
-  status=0
-  vitest run --project interop || status=$?
-  join || status=$?
-  return "$status"
+  start pure-kernel vitest run --project pure --project kernel --maxWorkers $((cpus - 1))
+  start interop vitest run --project interop
+  join
+}
+
+# Files of the guest tier that take half of its time.
+half=hitless,daemons,anyone,vpn,kill,ecmp,isolation/traffic
+
+start_guest() {
+  name=$1
+  shift
+  start "$name" scripts/guest.sh -t 1800 vitest run --project guest "$@"
 }
 
 # A guest has one CPU: where there are more, two of them share the files.
 guests() {
   if [ "$(nproc)" = 1 ]; then
-    in_guest
-    return
+    start_guest guest
+  else
+    start_guest guest-1 $(echo "$half" | sed 's#[^,]*#guest/&.test#g; s/,/ /g')
+    start_guest guest-2 --exclude "test/guest/{$half}.test.ts"
   fi
-  start in_guest $(echo "$half" | sed 's#[^,]*#guest/&.test#g; s/,/ /g')
-  status=0
-  in_guest --exclude "test/guest/{$half}.test.ts" || status=$?
-  join || status=$?
-  return "$status"
+  join
 }
 
 # in_containers: the image is built and tried, and GoBGP met in containers; where no engine runs, why not goes to $why_not.
@@ -68,8 +98,13 @@ in_containers() {
     return
   fi
   why_not=
-  vitest run --project containers
-  tsx scripts/interop-containers.ts --only GoBGP
+  alone containers vitest run --project containers
+  alone scenarios tsx scripts/interop-containers.ts --only GoBGP
+}
+
+simulated() {
+  alone sim tsx scripts/sim.ts --seeds 200
+  alone fuzz tsx scripts/fuzz.ts --seconds 60 --seed 1
 }
 
 if [ "$(id -u)" != 0 ]; then
@@ -81,13 +116,11 @@ else
   on_host
   in_containers
   [ "$(uname -m)" != x86_64 ] || guests
-  tsx scripts/sim.ts --seeds 200
-  tsx scripts/fuzz.ts --seconds 60 --seed 1
+  simulated
   [ -z "$why_not" ] || skipped 1 "containers need an engine that runs: $why_not"
   [ "$(uname -m)" = x86_64 ] || skipped 1 "guest needs an x86_64 machine, for which alone there is User-Mode Linux"
   exit
 fi
-vitest run --project pure
-tsx scripts/sim.ts --seeds 200
-tsx scripts/fuzz.ts --seconds 60 --seed 1
+alone pure vitest run --project pure
+simulated
 skipped 4 "kernel, interop, containers and guest need $lacking"

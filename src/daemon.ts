@@ -4,7 +4,6 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
 import type { LoadedConfig } from './config/load.ts'
-import { accessOf } from './daemon/api-access.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
 import { logLacks } from './daemon/privileges.ts'
 import { type InputRecording, openRecording } from './daemon/recording.ts'
@@ -64,7 +63,6 @@ export async function runDaemon(
   const counters = new EventCounters()
   events.read(counters.read)
   for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
-  const access = accessOf(config.api)
   logLacks(config, log)
 
   const lock = await lockMachine(config, log)
@@ -83,8 +81,17 @@ export async function runDaemon(
     log: log.child({ part: 'rest' }),
     events,
     counters,
-    access,
-    views: daemonViews({ config: () => reloader.config, vpnConfig, speaker, services, logs, clock, started }),
+    access: () => reloader.access,
+    views: daemonViews({
+      config: () => reloader.config,
+      configProblems: () => reloader.problems,
+      vpnConfig,
+      speaker,
+      services,
+      logs,
+      clock,
+      started,
+    }),
   })
 
   forwarding.start()

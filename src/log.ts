@@ -6,6 +6,7 @@ import { LogReader } from './events/log-reader.ts'
 import { type LogDestinations, LogOutputs, STANDARD_OUTPUT } from './log-output/log-outputs.ts'
 import { RecentLog } from './recent-log.ts'
 import { safeJson } from './values/controls.ts'
+import { pathReason } from './values/path-reason.ts'
 
 export type { Logger }
 
@@ -70,6 +71,6 @@ function openOutputs(destinations: LogDestinations): LogOutputs {
   try {
     return new LogOutputs(destinations)
   } catch (error) {
-    throw new Error(`the log file cannot be opened: ${error instanceof Error ? error.message : error}`)
+    throw new Error(`the log file cannot be opened: ${pathReason(error)}`)
   }
 }

@@ -9,7 +9,7 @@ async function logged(work: (logs: Logs) => void): Promise<string> {
   const file = join(temporaryFiles({}), 'log')
   const logs = createLog(plainLog(false, file))
   work(logs)
-  await logs.output.flush(5000)
+  await logs.output.flush(60_000)
   return readFileSync(file, 'utf8')
 }
 

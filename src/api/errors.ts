@@ -70,6 +70,7 @@ export const ERRORS = {
   REQUEST_UNREADABLE: { status: 400, words: 'the request is not valid HTTP' },
   RESOURCE_NOT_FOUND: { status: 404, words: 'there is no such resource' },
   TOO_MANY_CONNECTIONS: { status: 503, words: 'the API has too many connections' },
+  TOO_MANY_REQUESTS: { status: 429, words: 'the client sends too many requests' },
   UNAUTHORIZED: { status: 401, words: 'the request has no token or client certificate' },
   UDP_PORT_IN_USE: { status: 400, words: 'the UDP port of VXLAN is in use' },
   VNI_CONFLICT: { status: 400, words: 'the VNI is in use' },

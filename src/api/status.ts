@@ -88,6 +88,14 @@ const services = z.strictObject({
       ).describe('the first of them'),
     })
     .describe('attachments of the state file that no agent has attached again since the start'),
+  receive_only: z
+    .strictObject({
+      count,
+      ports: list(
+        z.strictObject({ local_port: z.string(), vpn_instance_id: z.string(), sends_into: z.string() }),
+      ).describe('the first of them'),
+    })
+    .describe('ports of an IP VPN that only receive from it: another IP VPN has what they send'),
 })
 export type ServicesSummary = z.infer<typeof services>
 

@@ -60,13 +60,7 @@ export class ConfiguredPeers {
   }
 
   private replace(former: BgpPeer, config: PeerConfig): void {
-    const changed = new BgpPeer(config, this.host)
-    this.all.set(config.address, changed)
-    const { downReason } = former.sessions
-    former.retire(CeaseSubcode.OtherConfigurationChange, 'the configuration of the peer has changed')
-    changed.succeed(former)
-    if (former.disabled) changed.sessions.downReason = downReason
-    this.begin(changed)
+    this.begin(replacePeer(former, config, this.host, this.all))
   }
 
   private remove(address: Ip): void {
@@ -80,4 +74,20 @@ export class ConfiguredPeers {
   private begin({ sessions, disabled }: BgpPeer): void {
     if (this.isRunning && !disabled) sessions.start()
   }
+}
+
+/** Puts a peer with another configuration in the place of one, which ends; it is not started. */
+export function replacePeer(
+  former: BgpPeer,
+  config: PeerConfig,
+  host: BgpPeerHost,
+  all: Map<Ip, BgpPeer>,
+): BgpPeer {
+  const changed = new BgpPeer(config, host)
+  all.set(config.address, changed)
+  const { downReason } = former.sessions
+  former.retire(CeaseSubcode.OtherConfigurationChange, 'the configuration of the peer has changed')
+  changed.succeed(former)
+  if (former.disabled) changed.sessions.downReason = downReason
+  return changed
 }

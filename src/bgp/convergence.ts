@@ -11,8 +11,8 @@ export interface ConvergenceOptions {
   readonly headlessSeconds: number
   /** The peers are our clients (RFC 4456): none of them knows another's routes. */
   readonly reflects: boolean
-  /** Dynamic peers may connect. */
-  readonly isOpen: boolean
+  /** Whether dynamic peers may connect. */
+  isOpen(): boolean
 }
 
 /** While another peer is complete, a peer that is down is waited for this many times its `connectRetrySeconds`. */
@@ -155,7 +155,7 @@ export class InitialConvergence {
 
   private isComplete(): boolean {
     // Unknown clients come back within the time that a reflector takes to settle.
-    if (this.options.isOpen && this.untilClientsAreBack() > 0) return false
+    if (this.options.isOpen() && this.untilClientsAreBack() > 0) return false
     return this.awaited().length === 0
   }
 
@@ -183,7 +183,7 @@ export class InitialConvergence {
   private untilNextCheck(): number | null {
     const down = this.awaited().filter(({ negotiated }) => negotiated === null)
     const waits = down.map((peer) => this.untilReplaced(peer))
-    if (this.options.isOpen) waits.push(this.untilClientsAreBack())
+    if (this.options.isOpen()) waits.push(this.untilClientsAreBack())
     const ahead = waits.filter((ms) => ms > 0)
     return ahead.length === 0 ? null : Math.min(...ahead)
   }

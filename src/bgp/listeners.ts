@@ -9,7 +9,7 @@ import type {
   TcpEndpoint,
 } from './session/transport.ts'
 import type { SpeakerEnvironment } from './speaker.ts'
-import type { SpeakerConfig } from './speaker-config.ts'
+import type { DynamicPeers, SpeakerConfig } from './speaker-config.ts'
 
 /** Where a speaker accepts sessions that peers open. */
 export class Listeners implements Closable {
@@ -19,6 +19,7 @@ export class Listeners implements Closable {
   /** By listening address. */
   private readonly listeners = new Map<Ip, Listener>()
   private peers: readonly PeerConfig[]
+  private dynamicPeers: readonly DynamicPeers[]
   private isOpen = false
   private closed = false
   /** Addresses where it cannot listen, and why. */
@@ -31,6 +32,7 @@ export class Listeners implements Closable {
   ) {
     this.config = config
     this.peers = config.peers
+    this.dynamicPeers = config.dynamicPeers
     this.environment = environment
     this.accept = accept
   }
@@ -50,13 +52,16 @@ export class Listeners implements Closable {
   }
 
   /** Listens for these peers from now on, and stops where only former peers needed it; resolves as `open` does. */
-  async setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
-    const former = this.peers.filter((one) => !peers.some(({ address }) => address === one.address))
+  async setPeers(
+    peers: readonly PeerConfig[],
+    dynamicPeers: readonly DynamicPeers[],
+  ): Promise<string | null> {
     this.peers = peers
+    this.dynamicPeers = dynamicPeers
     if (!this.isOpen || this.closed) return null
     const wanted = this.addresses()
     for (const [address, listener] of this.listeners) {
-      if (wanted.has(address)) this.protect(address, listener, former)
+      if (wanted.has(address)) this.protect(address, listener)
       else {
         this.listeners.delete(address)
         listener.close()
@@ -76,11 +81,11 @@ export class Listeners implements Closable {
     return new Set([localAddress, ...this.peers.map((peer) => peer.localAddress ?? localAddress)])
   }
 
-  /** Protects the peers' connections to a listener, and ends the protection for former peers. */
-  private protect(address: Ip, listener: Listener, former: readonly PeerConfig[]): void {
+  /** Protects the peers' connections to a listener. */
+  private protect(address: Ip, listener: Listener): void {
     this.failures = this.failures.filter(({ at }) => at.address !== address)
     try {
-      for (const protection of this.protections(address, former)) listener.protect(protection)
+      listener.protect(this.protections(address))
     } catch (error) {
       this.failed({ address, port: this.config.listenPort! }, error)
     }
@@ -101,7 +106,7 @@ export class Listeners implements Closable {
       const listener = await transport.listen(at, this.accept)
       this.listeners.set(at.address, listener)
       if (this.closed) listener.close()
-      else for (const protection of this.protections(at.address)) listener.protect(protection)
+      else listener.protect(this.protections(at.address))
       return null
     } catch (error) {
       return this.failed(at, error)
@@ -109,12 +114,10 @@ export class Listeners implements Closable {
   }
 
   /** The protection of peers that may connect to `address`: an IPv6 listener may accept IPv4 too. */
-  private protections(address: Ip, former: readonly PeerConfig[] = []): Protection[] {
-    const { dynamicPeers } = this.config
-    const bare = former.map((peer) => ({ ...peer, md5Key: null, ttlSecurityHops: null }))
+  private protections(address: Ip): Protection[] {
     const all = [
-      ...[...bare, ...this.peers].map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
-      ...dynamicPeers.map(({ prefix: { ip, length }, template }) => {
+      ...this.peers.map((peer) => ({ ...peer, prefixLength: peer.address.length * 8 })),
+      ...this.dynamicPeers.map(({ prefix: { ip, length }, template }) => {
         return { ...template, address: ip, prefixLength: length }
       }),
     ]

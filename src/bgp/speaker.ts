@@ -2,15 +2,15 @@ import type { Clock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
 import { formatIp, type Ip, ipv4ToNumber } from '../values/address.ts'
 import { type Attributes, noAttributes } from './attribute/attributes.ts'
-import { BgpPeer, type BgpPeerHost } from './bgp-peer.ts'
+import type { BgpPeer, BgpPeerHost } from './bgp-peer.ts'
 import { ConfiguredPeers } from './configured-peers.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from './constants.ts'
 import { InitialConvergence } from './convergence.ts'
+import { ConnectedPeers } from './dynamic-peers.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from './family.ts'
 import { Listeners } from './listeners.ts'
 import type { GracefulRestart } from './message/capability.ts'
 import type { Nlri } from './nlri/index.ts'
-import { isWithin } from './nlri/prefix.ts'
 import { membership, WILDCARD } from './nlri/route-target.ts'
 import { Rib } from './rib/rib.ts'
 import { localSource, type Source } from './rib/route.ts'
@@ -44,7 +44,6 @@ export class Speaker {
   private readonly environment: SpeakerEnvironment
   private readonly host: BgpPeerHost
   private readonly memberships: Source = localSource(MEMBERSHIPS)
-  private readonly dynamic = new Map<BgpPeer, DynamicPeers>()
   /** Established peers that are reflected to and send no memberships. */
   private readonly receiversOfAll = new Set<BgpPeer>()
   private readonly startedAt: number
@@ -52,6 +51,7 @@ export class Speaker {
   private holdsEndOfRib: boolean
   private wasHeadless = false
   private readonly configured: ConfiguredPeers
+  private readonly dynamic: ConnectedPeers
   private readonly onComplete: () => void
 
   /** `onComplete` is called once, when all peers have converged or the wait for them is over. */
@@ -68,7 +68,7 @@ export class Speaker {
         waitSeconds: config.completeWaitSeconds,
         headlessSeconds: config.headlessSeconds,
         reflects: config.clusterId !== null,
-        isOpen: config.dynamicPeers.length > 0,
+        isOpen: () => this.dynamic.groups.length > 0,
       },
       environment.clock,
       this.peers,
@@ -98,10 +98,11 @@ export class Speaker {
         this.noteHeadless()
       },
       staleReleased: () => this.noteHeadless(),
-      gone: (peer) => this.peerGone(peer),
+      gone: (peer) => this.dynamic.remove(peer),
     }
     this.listeners = new Listeners(config, environment, (connection) => this.accept(connection))
     this.configured = new ConfiguredPeers(config.peers, this.byAddress, this.host)
+    this.dynamic = new ConnectedPeers(config.dynamicPeers, this.byAddress, this.host)
   }
 
   /** Starts connecting and listening; resolves to why it cannot listen, which prevents incoming sessions only, or null. */
@@ -125,16 +126,20 @@ export class Speaker {
   }
 
   /**
-   * Replaces the configured peers: sessions of unchanged peers continue untouched, and so do those whose changes
-   * do not affect the session. Counters of a changed peer continue. Resolves to why it cannot listen for new ones, or null.
+   * Replaces the configured peers, and the prefixes of dynamic ones: sessions of unchanged peers continue untouched, and so do those
+   * whose changes do not affect the session. Counters of a changed peer continue, unless it is dynamic. Resolves to why it cannot listen for new ones, or null.
    */
-  setPeers(peers: readonly PeerConfig[]): Promise<string | null> {
+  setPeers(
+    peers: readonly PeerConfig[],
+    dynamicPeers: readonly DynamicPeers[] = this.dynamic.groups,
+  ): Promise<string | null> {
     for (const { address } of peers) {
       const known = this.peers.get(address)
-      if (known !== undefined) this.dynamic.delete(known)
+      if (known !== undefined) this.dynamic.handOver(known)
     }
     this.configured.set(peers)
-    return this.listeners.setPeers(peers)
+    this.dynamic.set(dynamicPeers)
+    return this.listeners.setPeers(peers, dynamicPeers)
   }
 
   /** Changes times; periods that have begun end as they would have. */
@@ -197,33 +202,11 @@ export class Speaker {
   }
 
   private accept(connection: Connection): ConnectionHandlers | null {
-    const peer = this.peers.get(connection.remoteAddress) ?? this.admit(connection.remoteAddress)
+    const peer = this.peers.get(connection.remoteAddress) ?? this.dynamic.admit(connection.remoteAddress)
     if (peer !== undefined) return peer.sessions.accept(connection)
     const address = formatIp(connection.remoteAddress)
     this.environment.events.emit({ type: 'connection-refused', address })
     return null
-  }
-
-  /** Creates a dynamic peer for a connection from a listen prefix. */
-  private admit(address: Ip): BgpPeer | undefined {
-    const group = this.config.dynamicPeers.find(({ prefix }) => isWithin(address, prefix))
-    if (group === undefined) return undefined
-    const members = [...this.dynamic.values()].filter((other) => other === group).length
-    if (members >= group.limit) {
-      const { limit } = group
-      this.environment.events.emit({ type: 'peer-limit', address: formatIp(address), limit })
-      return undefined
-    }
-    const peer = new BgpPeer({ ...group.template, address, passive: true }, this.host)
-    this.dynamic.set(peer, group)
-    this.byAddress.set(address, peer)
-    peer.sessions.start()
-    return peer
-  }
-
-  /** Removes a dynamic peer that is gone. */
-  private peerGone(peer: BgpPeer): void {
-    if (this.dynamic.delete(peer)) this.byAddress.delete(peer.sessions.config.address)
   }
 
   private gracefulRestart(): GracefulRestart {

@@ -4,7 +4,7 @@ import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { KeyFile } from '../config/key-file.ts'
 import { keyFile, tokenFile } from '../config/types.ts'
 import { createLog, plainLog } from '../log.ts'
-import type { ReflectorConfig } from '../reflector.ts'
+import type { ReflectorConfig } from '../reflector/config.ts'
 import { formatIp, type Ip, isIpv4, isLoopback, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { CliError, command } from './command.ts'
 import { untilSignal } from './until-signal.ts'
@@ -64,12 +64,15 @@ export const reflector = command({
       throw new CliError('who are the clients? --client PREFIX, e.g. --client 192.0.2.0/24')
     const identifier = address('--router-id', args['router-id'] ?? ownAddress())
     const api = args.api === undefined ? null : endpoint(args.api)
-    const token = readSecret('--api-token-file', args['api-token-file'], tokenFile.parse)
-    if (api !== null && !isLoopback(api.host) && token === null && !args['api-unprotected'])
+    if (api !== null && !isLoopback(api.host) && !args['api-token-file'] && !args['api-unprotected'])
       throw new CliError(
         `--api ${args.api}: anyone who reaches this address could disable the peers. Give a loopback address such as 127.0.0.1:${api.port}, or --api-token-file; --api-unprotected allows it to anyone`,
       )
-    const md5 = readSecret('--md5-key-file', args['md5-key-file'], keyFile.parse)
+    const readSecrets = () => ({
+      md5: readSecret('--md5-key-file', args['md5-key-file'], keyFile.parse),
+      token: readSecret('--api-token-file', args['api-token-file'], tokenFile.parse),
+    })
+    readSecrets()
     const config: ReflectorConfig = {
       as: integer('--as', args.as, 1, 0xffff_ffff),
       identifier: ipv4('--router-id', identifier),
@@ -83,13 +86,11 @@ export const reflector = command({
       clientLimit: integer('--client-limit', args['client-limit'], 1, 1_000_000),
       peers: args.peer.map((peer) => address('--peer', peer)),
       holdTimeSeconds: integer('--hold-time', args['hold-time'], 3, 0xffff),
-      keyFiles: [md5, token].flatMap((secret) => (secret === null ? [] : [secret.path])),
-      md5Key: md5?.key ?? null,
-      api: api === null ? null : { ...api, token: token?.key ?? null, unprotected: args['api-unprotected'] },
+      api: api === null ? null : { ...api, unprotected: args['api-unprotected'] },
     }
     const { runReflector } = await import('../reflector.ts')
     const logs = createLog(plainLog(args.debug, args['log-file'] ?? null))
-    await untilSignal(logs, () => runReflector(config, logs))
+    await untilSignal(logs, () => runReflector(config, logs, readSecrets))
   },
 })
 

@@ -71,6 +71,7 @@ function* serviceFacts({
   compared,
   stale,
   unconfirmed,
+  receive_only,
   state_file,
 }: StatusSummary): Iterable<[string, string]> {
   for (const { instance, node, routes, seconds_left } of vanished)
@@ -111,6 +112,7 @@ function* serviceFacts({
     yield ['stale', [...ofEntries, ...ofLinks].join('; ') || 'none']
   }
   if (unconfirmed !== undefined) yield* unconfirmedFacts(unconfirmed)
+  if (receive_only !== undefined) yield* receiveOnlyFacts(receive_only)
   if (state_file === undefined) return
   yield ['state file', state_file === null ? 'none' : stateFileText(state_file)]
 }
@@ -139,6 +141,20 @@ function* unconfirmedFacts({
     ]
   }
   if (count > SHOWN_COMMANDS) yield ['', `and ${count - SHOWN_COMMANDS} more: chanter status --json`]
+}
+
+/** Yields nothing where each port is in one IP VPN. */
+function* receiveOnlyFacts({
+  count,
+  ports: [first],
+}: NonNullable<StatusSummary['receive_only']>): Iterable<[string, string]> {
+  if (first === undefined) return
+  const { local_port, vpn_instance_id, sends_into } = first
+  const others = count === 1 ? '' : `, and ${count - 1} more`
+  yield [
+    'receive only',
+    `${local_port} in ${vpn_instance_id}: what it sends goes into ${sends_into} alone${others}`,
+  ]
 }
 
 /** Yields nothing while no line was dropped. */

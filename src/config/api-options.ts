@@ -1,9 +1,12 @@
 import { API_HOST, API_PORT } from './api-address.ts'
 import { option } from './option.ts'
-import { fileMode, host, listOf, oneOf, orNone, port, text, tokenFile } from './types.ts'
+import { fileMode, host, integer, listOf, oneOf, orNone, pemFile, port, text, tokenFile } from './types.ts'
 
 /** The value of `[API] unprotected` for an API that the network can use without any credential. */
 export const UNPROTECTED = 'yes-anyone-may-reconfigure-this-node'
+
+/** Requests that a client on another machine may send in a second. */
+export const DEFAULT_REQUEST_RATE = 100
 
 /** The options of [API]. */
 export const API_OPTIONS = {
@@ -27,13 +30,13 @@ export const API_OPTIONS = {
     'File with the bearer token (RFC 6750) that clients present which do not connect from a loopback address.',
   ),
   tls_cert_file: option(
-    orNone(text),
+    orNone(pemFile),
     null,
     'File with our certificate and its chain (PEM): clients that do not connect from a loopback address must use TLS.',
   ),
-  tls_key_file: option(orNone(text), null, 'File with the key of our certificate (PEM).'),
+  tls_key_file: option(orNone(pemFile), null, 'File with the key of our certificate (PEM).'),
   tls_client_ca_file: option(
-    orNone(text),
+    orNone(pemFile),
     null,
     'File with the CAs (PEM) whose client certificates are accepted; with `token_file`, a token will do as well.',
   ),
@@ -41,6 +44,11 @@ export const API_OPTIONS = {
     listOf(host, 'names of hosts, separated by commas'),
     [],
     'Names in Host headers that are accepted beside IP addresses, `localhost`, `host` and the name of this machine, without a token or certificate.',
+  ),
+  request_rate: option(
+    integer(0, 1_000_000),
+    DEFAULT_REQUEST_RATE,
+    'Requests that a client on another machine may send in a second, and ten times as many at once; more are answered 429. 0: no limit.',
   ),
   unprotected: option(
     oneOf('no', UNPROTECTED),

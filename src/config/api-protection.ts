@@ -1,5 +1,8 @@
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { isLoopback } from '../values/address.ts'
 import { UNPROTECTED } from './api-options.ts'
+import type { PemFile } from './pem-file.ts'
 import type { Settings } from './schema.ts'
 
 type ApiOptions = Settings['API']
@@ -22,6 +25,14 @@ export function apiFault(API: ApiOptions): ApiFault | undefined {
   if (certificate === null && key !== null) return contradiction('tls_key_file', 'TLS needs `tls_cert_file`')
   if (certificate === null && clientCa !== null)
     return contradiction('tls_client_ca_file', 'TLS needs `tls_cert_file` and `tls_key_file`')
+  if (certificate !== null && key !== null) {
+    const reason = tlsFault(certificate, key)
+    if (reason !== undefined) return contradiction('tls_cert_file', reason)
+  }
+  if (clientCa !== null) {
+    const reason = caFault(clientCa)
+    if (reason !== undefined) return contradiction('tls_client_ca_file', reason)
+  }
   if (isProtected(API)) return undefined
   return {
     severity: 'warning',
@@ -33,6 +44,24 @@ export function apiFault(API: ApiOptions): ApiFault | undefined {
 
 function contradiction(option: ApiFault['option'], reason: string): ApiFault {
   return { severity: 'error', code: 'wrong-value', option, reason }
+}
+
+function tlsFault(certificate: PemFile, key: PemFile): string | undefined {
+  try {
+    createSecureContext({ cert: certificate.text, key: key.text })
+    return undefined
+  } catch (error) {
+    return `cannot be used with tls_key_file ${key}: ${(error as Error).message}`
+  }
+}
+
+function caFault(clientCa: PemFile): string | undefined {
+  try {
+    new X509Certificate(clientCa.text)
+    return undefined
+  } catch (error) {
+    return `holds no certificate: ${(error as Error).message}`
+  }
 }
 
 function isProtected({ host, token_file: token, tls_client_ca_file: clientCa, unprotected }: ApiOptions) {

@@ -33,7 +33,7 @@ export function toConfig(
 ) {
   const { BGP, API, DATAPLANE_DRIVER_EVPN: evpn, DATAPLANE_DRIVER_IPVPN: ipvpn, DEFAULT } = settings
   const md5Keys = [BGP, ...peers.settings.values()].map(({ md5_key_file: file }) => file?.path)
-  const keyFiles = [...md5Keys, API.token_file?.path, API.tls_key_file].filter(
+  const keyFiles = [...md5Keys, API.token_file?.path, API.tls_key_file?.path].filter(
     (path) => typeof path === 'string',
   )
   return {
@@ -140,12 +140,14 @@ function apiConfig(API: Settings['API']) {
       socket === null ? null : { path: resolve(socket), mode: API.socket_mode, group: API.socket_group },
     /** What clients have to present that do not connect from a loopback address; its JSON is the path. */
     token: API.token_file,
-    /** Paths. */
+    /** Its JSON is the paths. */
     tls: certificate === null || key === null ? null : { certificate, key, clientCa: API.tls_client_ca_file },
     /** Further names in Host headers. */
     allowedHosts: API.allowed_hosts,
     /** Without credentials, clients on other machines are answered too. */
     unprotected: API.unprotected !== 'no',
+    /** Requests of a client on another machine in a second; 0: no limit. */
+    requestRate: API.request_rate,
   } as const
 }
 

@@ -17,7 +17,7 @@ export interface SectionChange extends OptionChange {
   readonly needsRestart: boolean
 }
 
-/** A peer that was added, was removed, or has other options. */
+/** A peer or a prefix of peers that was added, was removed, or has other options. */
 export interface PeerChange {
   readonly peer: string
   readonly change: 'added' | 'removed' | 'changed'
@@ -26,10 +26,11 @@ export interface PeerChange {
 
 type Live = { readonly [Section in keyof Settings]?: readonly (keyof Settings[Section])[] }
 
-/** Options that a reload applies, besides those of sections of peers; those of peers in [BGP] apply to `peers`, not to `reflector_clients`. */
+/** Options that a reload applies, besides those of sections of peers. */
 export const LIVE = {
   BGP: [
     'peers',
+    'reflector_clients',
     'peer_as',
     'ebgp_policy',
     'passive',
@@ -43,6 +44,15 @@ export const LIVE = {
     'graceful_restart_time',
     'headless_time',
     'vanished_time',
+  ],
+  API: [
+    'token_file',
+    'tls_cert_file',
+    'tls_key_file',
+    'tls_client_ca_file',
+    'allowed_hosts',
+    'request_rate',
+    'unprotected',
   ],
   DATAPLANE_DRIVER_EVPN: ['mac_duplicate_moves', 'mac_duplicate_window', 'mac_duplicate_recovery'],
   DEFAULT: [
@@ -64,13 +74,8 @@ export const LIVE = {
 } as const satisfies Live
 
 function isLive(section: string, option: string): boolean {
-  if (section.startsWith(PEER_SECTION)) return !isPrefix(section)
+  if (section.startsWith(PEER_SECTION)) return true
   return (LIVE as Readonly<Record<string, readonly string[]>>)[section]?.includes(option) ?? false
-}
-
-/** Whether a name is that of a prefix of peers. */
-function isPrefix(name: string): boolean {
-  return name.includes('/')
 }
 
 /** The assignments that are in effect after a reload: of live options those that were read, of all others those of the start. */
@@ -81,31 +86,28 @@ export function reloaded(running: readonly Assignment[], read: readonly Assignme
   ]
 }
 
-/** The changed options, except `peers`. */
+/** Options whose changes are those of peers. */
+const NAMING_PEERS: readonly string[] = ['peers', 'reflector_clients']
+
+/** The changed options, except those that name peers. */
 export function sectionChanges(before: ShownOptions, after: ShownOptions): SectionChange[] {
-  const changes: SectionChange[] = []
-  for (const section of new Set([...Object.keys(before.sections), ...Object.keys(after.sections)]))
-    for (const change of optionChanges(before.sections[section], after.sections[section]))
-      if (change.option !== 'peers')
-        changes.push({ section, ...change, needsRestart: !isLive(section, change.option) })
-  for (const name of Object.keys(before.peers).filter(isPrefix))
-    if (after.peers[name] !== undefined)
-      for (const change of optionChanges(before.peers[name], after.peers[name]))
-        changes.push({ section: `${PEER_SECTION}${name}`, ...change, needsRestart: true })
-  return changes
+  const sections = new Set([...Object.keys(before.sections), ...Object.keys(after.sections)])
+  return [...sections].flatMap((section) =>
+    optionChanges(before.sections[section], after.sections[section])
+      .filter(({ option }) => !NAMING_PEERS.includes(option))
+      .map((change) => ({ section, ...change, needsRestart: !isLive(section, change.option) })),
+  )
 }
 
-/** The changed peers; prefixes of peers are none. */
+/** The changed peers and prefixes of peers. */
 export function peerChanges({ peers: before }: ShownOptions, { peers: after }: ShownOptions): PeerChange[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])]
-  return names
-    .filter((name) => !isPrefix(name))
-    .flatMap((peer): PeerChange[] => {
-      if (before[peer] === undefined) return [{ peer, change: 'added', options: [] }]
-      if (after[peer] === undefined) return [{ peer, change: 'removed', options: [] }]
-      const options = optionChanges(before[peer], after[peer])
-      return options.length === 0 ? [] : [{ peer, change: 'changed', options }]
-    })
+  return names.flatMap((peer): PeerChange[] => {
+    if (before[peer] === undefined) return [{ peer, change: 'added', options: [] }]
+    if (after[peer] === undefined) return [{ peer, change: 'removed', options: [] }]
+    const options = optionChanges(before[peer], after[peer])
+    return options.length === 0 ? [] : [{ peer, change: 'changed', options }]
+  })
 }
 
 function optionChanges(

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { remedyFor } from '../values/path-reason.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigError } from './finding.ts'
 import { type ConfigText, joinTexts, parseIni, textOf } from './ini.ts'
@@ -54,7 +55,7 @@ function readDirectory(path: string): ConfigText {
 function unreadable(error: unknown, what: string, advice: string): unknown {
   if (error instanceof ConfigError || code(error) === undefined) return error
   const why = code(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${code(error)})`
-  return new ConfigError(`${what} ${why}: ${advice}`)
+  return new ConfigError(`${what} ${why}: ${remedyFor(code(error)) ?? advice}`)
 }
 
 function code(error: unknown): unknown {

@@ -8,7 +8,9 @@ import {
   parseInterfaceAddress,
   parseIp,
 } from '../values/address.ts'
+import { pathReason } from '../values/path-reason.ts'
 import { KeyFile } from './key-file.ts'
+import { PemFile } from './pem-file.ts'
 
 /** The result of os.networkInterfaces(): interfaces that are up and have an address. */
 export type Interfaces = Readonly<
@@ -98,7 +100,7 @@ export const keyFile: Type<KeyFile> = {
     try {
       return new KeyFile(value)
     } catch (error) {
-      throw new InvalidValue(isAbsolute(value) ? (error as Error).message : 'no such file, or no key in it')
+      throw new InvalidValue(isAbsolute(value) ? pathReason(error) : 'no such file, or no key in it')
     }
   },
   show: ({ path }) => path,
@@ -119,6 +121,19 @@ export const tokenFile: Type<KeyFile> = {
       throw new InvalidValue(`${value} holds characters that no token has`)
     return file
   },
+}
+
+/** Certificates, or a key of one. */
+export const pemFile: Type<PemFile> = {
+  allowed: 'the path of a PEM file',
+  parse(value) {
+    try {
+      return new PemFile(value)
+    } catch (error) {
+      throw new InvalidValue(pathReason(error))
+    }
+  },
+  show: ({ path }) => path,
 }
 
 /** The permissions of a file. */

@@ -1,18 +1,20 @@
 import type { ReloadOutcome, ReloadReport } from '../api/reload.ts'
-import { effectOf, type PeerConfig } from '../bgp/session/peer-config.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Config } from '../config/config.ts'
 import { textOf } from '../config/ini.ts'
 import { exposed } from '../config/key-file.ts'
 import { interpret, type LoadedConfig } from '../config/load.ts'
-import { type PeerChange, peerChanges, reloaded, sectionChanges } from '../config/reload.ts'
+import { reloaded } from '../config/reload.ts'
 import { type EventSink, errorOf } from '../events/event.ts'
 import type { Logs } from '../log.ts'
+import type { ApiAccess } from '../rest/access.ts'
 import { formatIp } from '../values/address.ts'
 import type { VpnConfig } from '../vpn/config.ts'
+import { accessOf } from './api-access.ts'
 import type { NodeForwarding } from './forwarding.ts'
 import type { InputRecording } from './recording.ts'
-import { peerConfigs, speakerTimes } from './speaker.ts'
+import { reloadReport } from './reload-report.ts'
+import { dynamicPeers, peerConfigs, speakerTimes } from './speaker.ts'
 
 export interface ReloaderDependencies {
   readonly loaded: LoadedConfig
@@ -39,15 +41,28 @@ export class Reloader {
   private readonly dependencies: ReloaderDependencies
   private running: LoadedConfig
   private turn: Promise<unknown> = Promise.resolve()
+  /** Why the last reload was refused; none when it was not. */
+  private findings: readonly string[] = []
+  /** Who is answered by the API. */
+  access: ApiAccess
 
   constructor(dependencies: ReloaderDependencies) {
     this.dependencies = dependencies
     this.running = dependencies.loaded
+    this.access = accessOf(this.config.api)
   }
 
   /** The options in effect. */
   get config(): Config {
     return this.running.config
+  }
+
+  /** What an operator should know of the configuration, in sentences. */
+  get problems(): readonly string[] {
+    const refusals = this.findings.map(
+      (finding) => `the last reload was refused, the configuration before it is in effect: ${finding}`,
+    )
+    return [...refusals, ...this.config.warnings, ...exposed(this.config.keyFiles)]
   }
 
   /** Reads the configuration again, and applies what needs no restart. Nothing changes if it cannot be used, or in a dry run. */
@@ -58,39 +73,53 @@ export class Reloader {
   }
 
   private async run(dryRun: boolean): Promise<ReloadOutcome> {
-    const { logs, events } = this.dependencies
+    const { logs } = this.dependencies
     let plan: Plan
     try {
       plan = this.plan(dryRun)
       if (!dryRun) await logs.configure(plan.next.config.log)
     } catch (error) {
       const findings = errorOf(error).message.split('\n')
-      if (!dryRun) for (const reason of findings) events.emit({ type: 'config-refused', reason })
+      if (!dryRun) this.refuse(findings)
       return { findings }
     }
     if (!dryRun) await this.apply(plan)
     return { report: plan.report }
   }
 
+  private refuse(findings: readonly string[]): void {
+    const { events } = this.dependencies
+    this.findings = findings
+    for (const reason of findings) events.emit({ type: 'config-refused', reason })
+    events.emit({ type: 'reload-failed' })
+  }
+
   private plan(dryRun: boolean): Plan {
     const { config, assignments } = this.running
     const read = this.dependencies.load()
     const merged = interpret(textOf(reloaded(assignments, read.assignments)))
-    const bgp = { ...merged.config.bgp, dynamicPeers: config.bgp.dynamicPeers }
-    const next = { ...merged, config: { ...merged.config, bgp, warnings: read.warnings } }
-    return { next, report: reportOf(config, next.config, read, dryRun) }
+    const next = { ...merged, config: { ...merged.config, warnings: read.warnings } }
+    return { next, report: reloadReport(config, next.config, read, dryRun) }
   }
 
   private async apply({ next: { config, ...rest }, report }: Plan): Promise<void> {
     const { speaker, forwarding, mobility, recording } = this.dependencies
     const before = this.running.config
     this.running = { config, ...rest }
+    this.access = accessOf(config.api)
+    this.findings = []
     Object.assign(mobility, config.evpn.mobility)
     if (config.resyncSeconds !== before.resyncSeconds) forwarding.setResync(config.resyncSeconds * 1000)
-    const [peers, times] = [peerConfigs(config), speakerTimes(config)]
-    recording.write({ type: 'reload', peers, times, mobility: config.evpn.mobility })
+    const [peers, clients, times] = [peerConfigs(config), dynamicPeers(config), speakerTimes(config)]
+    recording.write({
+      type: 'reload',
+      peers,
+      dynamicPeers: clients,
+      times,
+      mobility: config.evpn.mobility,
+    })
     speaker.setTimes(times)
-    const listening = speaker.setPeers(peers)
+    const listening = speaker.setPeers(peers, clients)
     this.enable(before)
     this.tell(report, before)
     await listening
@@ -125,52 +154,4 @@ export class Reloader {
     for (const reason of [...warnings, ...exposures]) events.emit({ type: 'config-warning', reason })
     events.emit({ type: 'config-reloaded' })
   }
-}
-
-function reportOf(before: Config, after: Config, read: LoadedConfig, dryRun: boolean): ReloadReport {
-  const configs = (config: Config) =>
-    new Map(peerConfigs(config).map((peer) => [formatIp(peer.address), peer]))
-  const [old, fresh] = [configs(before), configs(after)]
-  const changes = withKeys(peerChanges(before.shown, after.shown), old, fresh, before)
-  return {
-    dry_run: dryRun,
-    peers: changes.map(({ peer, change, options }) => {
-      const [one, other] = [old.get(peer), fresh.get(peer)]
-      const resets = one !== undefined && other !== undefined && effectOf(one, other) === 'reset'
-      return { peer, change, resets_session: resets, options: options.map(shown) }
-    }),
-    options: sectionChanges(before.shown, read.config.shown).map(({ section, needsRestart, ...change }) => ({
-      section,
-      ...shown(change),
-      needs_restart: needsRestart,
-    })),
-    warnings: read.warnings,
-  }
-}
-
-function shown<Change extends { readonly before: unknown; readonly after: unknown }>(change: Change): Change {
-  return { ...change, before: change.before ?? null, after: change.after ?? null }
-}
-
-/** Adds the peers whose key file holds another key now. */
-function withKeys(
-  changes: readonly PeerChange[],
-  before: ReadonlyMap<string, PeerConfig>,
-  after: ReadonlyMap<string, PeerConfig>,
-  { shown: { peers } }: Config,
-): PeerChange[] {
-  const all = new Map(changes.map((change) => [change.peer, change]))
-  for (const [peer, { md5Key }] of after) {
-    const former = before.get(peer)
-    const change = all.get(peer) ?? { peer, change: 'changed', options: [] }
-    if (former === undefined || former.md5Key === md5Key) continue
-    if (change.options.some(({ option }) => option === 'md5_key_file')) continue
-    const path = String(peers[peer]?.['md5_key_file'])
-    const options = [
-      ...change.options,
-      { option: 'md5_key_file', before: path, after: `${path}, with another key` },
-    ]
-    all.set(peer, { ...change, options })
-  }
-  return [...all.values()]
 }

@@ -2,7 +2,12 @@ import { EVPN, type Family, ROUTE_TARGET, VPNV4, VPNV6 } from '../bgp/family.ts'
 import { maskPrefix } from '../bgp/nlri/prefix.ts'
 import type { PeerConfig } from '../bgp/session/peer-config.ts'
 import { Speaker, type SpeakerEnvironment } from '../bgp/speaker.ts'
-import { SPEAKER_DEFAULTS, type SpeakerConfig, type SpeakerTimes } from '../bgp/speaker-config.ts'
+import {
+  type DynamicPeers,
+  SPEAKER_DEFAULTS,
+  type SpeakerConfig,
+  type SpeakerTimes,
+} from '../bgp/speaker-config.ts'
 import type { Config } from '../config/config.ts'
 import { formatIp } from '../values/address.ts'
 import { readvertises, type SavedState } from '../vpn/state.ts'
@@ -43,13 +48,23 @@ function speakerConfig(config: Config, state: SavedState | null): SpeakerConfig 
       followsOthers: state !== null && readvertises(state),
     },
     peers: peerConfigs(config),
-    dynamicPeers: bgp.dynamicPeers
-      .filter(({ enabled }) => enabled)
-      .map(({ network: { ip, prefixLength: length }, ...peer }) => ({
-        prefix: { ip: maskPrefix(ip, length), length },
-        template: { ...peer, families: offeredFamilies(families, peer) },
-        limit: MAX_CLIENTS,
-      })),
+    dynamicPeers: dynamicPeers(config),
+  }
+}
+
+/** The prefixes from which clients may connect. */
+export function dynamicPeers(config: Config): DynamicPeers[] {
+  return config.bgp.dynamicPeers.filter(({ enabled }) => enabled).map((one) => dynamicPeersOf(config, one))
+}
+
+/** Those of one prefix. */
+export function dynamicPeersOf(config: Config, prefix: Config['bgp']['dynamicPeers'][number]): DynamicPeers {
+  const { network, enabled: _, routeTargetConstraint, ...peer } = prefix
+  const { ip, prefixLength: length } = network
+  return {
+    prefix: { ip: maskPrefix(ip, length), length },
+    template: { ...peer, families: offeredFamilies(familiesOf(config), { routeTargetConstraint }) },
+    limit: MAX_CLIENTS,
   }
 }
 

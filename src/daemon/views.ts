@@ -3,7 +3,6 @@ import type { Speaker } from '../bgp/speaker.ts'
 import { formatTunnelType } from '../bgp/values/extended-community.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
-import { exposed } from '../config/key-file.ts'
 import type { Logs } from '../log.ts'
 import type { DriverView, ServiceViews, Views } from '../rest/looking-glass/index.ts'
 import { formatIp } from '../values/address.ts'
@@ -19,6 +18,7 @@ export interface StartTimes {
 
 export interface ViewsDependencies {
   readonly config: () => Config
+  readonly configProblems: Views['configProblems']
   readonly vpnConfig: VpnConfig
   readonly speaker: Speaker
   readonly services: Omit<ServiceViews, 'drivers'>
@@ -29,7 +29,7 @@ export interface ViewsDependencies {
 
 /** The sources of the API's answers. */
 export function daemonViews(dependencies: ViewsDependencies): Views {
-  const { config, vpnConfig, speaker, services, logs, clock, started } = dependencies
+  const { config, configProblems, vpnConfig, speaker, services, logs, clock, started } = dependencies
   return {
     speaker,
     services: { ...services, drivers: driverViews(config(), vpnConfig) },
@@ -42,7 +42,7 @@ export function daemonViews(dependencies: ViewsDependencies): Views {
     uptimeMs: () => clock.now() - started.monotonicMs,
     recentLog: (about) => logs.recent.newestFirst(about),
     logHealth: () => logs.output.health(),
-    configProblems: () => [...config().warnings, ...exposed(config().keyFiles)],
+    configProblems,
   }
 }
 

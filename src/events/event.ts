@@ -223,6 +223,8 @@ export type ConfigEvent =
   | { readonly type: 'config-reloaded' }
   /** The running configuration stays as it is. */
   | { readonly type: 'config-refused' | 'config-warning'; readonly reason: string }
+  /** After all reasons. */
+  | { readonly type: 'reload-failed' }
   | {
       readonly type: 'option-changed' | 'option-needs-restart'
       readonly option: string

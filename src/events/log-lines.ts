@@ -170,6 +170,7 @@ export const LOG_LINES: LogLines = {
     level: 'error',
     message: 'configuration cannot be used; nothing is changed',
   },
+  'reload-failed': null,
   'config-warning': { part: 'config', level: 'warn', message: 'configuration' },
   'option-changed': { part: 'config', level: 'info', message: 'option changed' },
   'option-needs-restart': {

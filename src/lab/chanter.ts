@@ -12,9 +12,6 @@ import type { LabProcess } from './process.ts'
 /** The command that an operator types. */
 export const CHANTER = fileURLToPath(new URL('bin/chanter', HOME))
 
-/** Node starts slowly when many processes start at once, or in a guest. */
-const START_SECONDS = 60
-
 /** A running daemon. */
 export interface LabDaemon {
   readonly host: LabHost
@@ -46,6 +43,7 @@ export async function startChanter(
       host: host.address.includes(':') ? '::' : '0.0.0.0',
       port: api.port,
       unprotected: UNPROTECTED,
+      request_rate: 0,
       ...settings['API'],
     },
     DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux', ...settings['DATAPLANE_DRIVER_EVPN'] },
@@ -61,14 +59,10 @@ export async function startChanter(
     file,
     ...words,
   )
-  await lab.eventually(
-    `the API of ${host.name} answers`,
-    async () => {
-      const { status, body } = await request(api, '/ping')
-      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-    },
-    START_SECONDS,
-  )
+  await lab.eventually(`the API of ${host.name} answers`, async () => {
+    const { status, body } = await request(api, '/ping')
+    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+  })
   return { host, process: started, api }
 }
 
@@ -95,14 +89,10 @@ export async function startChanterReflector(lab: Lab, host: LabHost, as: number)
     `${api.host}:${api.port}`,
     '--api-unprotected',
   )
-  await lab.eventually(
-    'the reflector answers',
-    async () => {
-      const { status, body } = await request(api, '/ping')
-      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-    },
-    START_SECONDS,
-  )
+  await lab.eventually('the reflector answers', async () => {
+    const { status, body } = await request(api, '/ping')
+    return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+  })
   return started
 }
 

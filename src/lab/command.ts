@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { promisify } from 'node:util'
 
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 120_000
 
 /** Runs a program to its end and returns its output; a failure's message has the command line and the program's own message. */
 export async function run(program: string, ...args: readonly string[]): Promise<string> {

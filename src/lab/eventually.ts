@@ -7,12 +7,14 @@ export type Look<T> = { readonly value: T } | { readonly seen: string }
 export class Hopeless extends Error {}
 
 const POLL_MS = 50
+/** Far more than a busy machine needs: only what fails takes so long. */
+export const PATIENCE_SECONDS = 60
 
 /** Checks until the awaited value is there; past the deadline it fails with the awaited and the last observed value. */
 export async function eventually<T>(
   awaited: string,
   look: () => Promise<Look<T>>,
-  withinSeconds = 10,
+  withinSeconds = PATIENCE_SECONDS,
 ): Promise<T> {
   const deadline = performance.now() + withinSeconds * 1000
   for (;;) {

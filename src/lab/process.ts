@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
-const STOP_MS = 10_000
+const STOP_MS = 60_000
 
 /** A process of a lab; its output goes to a file. It is a session of its own, so that Ctrl-C reaches only us. */
 export class LabProcess {

@@ -33,8 +33,7 @@ export const tcpTransport: Transport = {
   },
 
   listen({ address, port }: TcpEndpoint, accept: Accept): Promise<Listener> {
-    /** By address and prefix length. */
-    const protections = new Map<string, Protection>()
+    let protections: readonly Protection[] = []
     const server = net.createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
       const parsed = parseIp(socket.remoteAddress ?? '')
       if (parsed === undefined) {
@@ -42,7 +41,7 @@ export const tcpTransport: Transport = {
         return
       }
       const remote = unmapped(parsed)
-      const protection = longestMatch(protections.values(), remote)
+      const protection = longestMatch(protections, remote)
       if (!isGuarded(socket, remote, protection?.ttlSecurityHops ?? null)) {
         socket.destroy()
         return
@@ -63,16 +62,18 @@ export const tcpTransport: Transport = {
         // A connection that fails, for want of file descriptors perhaps, is left to the peer to retry.
         server.on('error', () => {})
         resolve({
-          protect(protection) {
-            const { md5Key, prefixLength, ttlSecurityHops } = protection
+          protect(wanted) {
+            const descriptor = fileDescriptor(server)
             // An IPv6 socket knows IPv4 addresses as mapped ones, but counts their prefix lengths as IPv4 does.
-            const known = isIpv4(address) ? protection.address : mapped(protection.address)
-            const key = `${protection.address} ${prefixLength}`
-            const wasSigned = (protections.get(key)?.md5Key ?? null) !== null
-            if (md5Key !== null || wasSigned)
-              setMd5Key(fileDescriptor(server), known, prefixLength, md5Key ?? '')
-            if (ttlSecurityHops !== null) setFullTtl(fileDescriptor(server), address)
-            protections.set(key, protection)
+            const known = (ip: Ip) => (isIpv4(address) ? ip : mapped(ip))
+            for (const one of protections)
+              if (isSigned(one) && !wanted.some((other) => isSigned(other) && isSamePrefix(one, other)))
+                setMd5Key(descriptor, known(one.address), one.prefixLength, '')
+            for (const { address: ip, prefixLength, md5Key } of wanted)
+              if (md5Key !== null) setMd5Key(descriptor, known(ip), prefixLength, md5Key)
+            if (wanted.some(({ ttlSecurityHops }) => ttlSecurityHops !== null))
+              setFullTtl(descriptor, address)
+            protections = wanted
           },
           close: () => server.close(),
         })
@@ -84,10 +85,16 @@ export const tcpTransport: Transport = {
 }
 
 /** The key of a peer itself precedes that of a prefix that contains it. */
-function longestMatch(protections: Iterable<Protection>, remote: Ip): Protection | undefined {
-  return [...protections]
+function longestMatch(protections: readonly Protection[], remote: Ip): Protection | undefined {
+  return protections
     .filter((one) => isWithin(remote, { ip: one.address, length: one.prefixLength }))
     .sort((a, b) => b.prefixLength - a.prefixLength)[0]
+}
+
+const isSigned = ({ md5Key }: Protection): boolean => md5Key !== null
+
+function isSamePrefix(one: Protection, other: Protection): boolean {
+  return one.address === other.address && one.prefixLength === other.prefixLength
 }
 
 const isProtected = ({ md5Key, ttlSecurityHops }: ConnectOptions): boolean =>

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
+import { pathReason } from '../values/path-reason.ts'
 
 export interface UnixSocket {
   readonly path: string
@@ -23,8 +24,16 @@ export async function listenOnUnixSocket(server: Server, { path, mode, group }: 
   if (Buffer.byteLength(path) > MAX_PATH_OCTETS)
     throw new Error(`the path of a Unix socket has at most ${MAX_PATH_OCTETS} octets: ${path}`)
   const gid = group === null ? null : gidOf(group)
-  mkdirSync(dirname(path), { recursive: true })
   await removeAbandoned(path)
+  await bind(server, path).catch((error) => {
+    throw new Error(`Unix socket ${path}: ${pathReason(error)}`)
+  })
+  if (gid !== null) setGroup(path, gid, `${group}`)
+  chmodSync(path, mode)
+}
+
+async function bind(server: Server, path: string): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true })
   // bind(2) creates the file with the mask of the process: no other account can connect before chmod
   const mask = process.umask(OWNER_ALONE)
   try {
@@ -33,8 +42,16 @@ export async function listenOnUnixSocket(server: Server, { path, mode, group }: 
     process.umask(mask)
   }
   await once(server, 'listening')
-  if (gid !== null) chownSync(path, -1, gid)
-  chmodSync(path, mode)
+}
+
+function setGroup(path: string, gid: number, group: string): void {
+  try {
+    chownSync(path, -1, gid)
+  } catch (error) {
+    throw new Error(
+      `Unix socket ${path}: group ${group} cannot be set (${(error as NodeJS.ErrnoException).code}): put the user of this process into it, or under systemd: SupplementaryGroups=${group}`,
+    )
+  }
 }
 
 async function removeAbandoned(path: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { PeerConfig } from '../bgp/session/peer-config.ts'
-import type { SpeakerConfig, SpeakerTimes } from '../bgp/speaker-config.ts'
+import type { DynamicPeers, SpeakerConfig, SpeakerTimes } from '../bgp/speaker-config.ts'
 import type { Dataplane } from '../dataplane/model.ts'
 import type { VpnConfig } from '../vpn/config.ts'
 import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
@@ -48,6 +48,7 @@ export type InputEvent =
   | {
       readonly type: 'reload'
       readonly peers: readonly PeerConfig[]
+      readonly dynamicPeers: readonly DynamicPeers[]
       readonly times: SpeakerTimes
       readonly mobility: VpnConfig['mobility']
     }

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
 import { isLoopback, parseIp } from '../values/address.ts'
+import { isCertifiedBy, type ServerTls } from './handshakes.ts'
 
 /** Which requests are answered. */
 export interface ApiAccess {
@@ -15,18 +16,18 @@ export interface ApiAccess {
   readonly tls: ServerTls | null
   /** Without a token and client certificates, clients on other machines are answered too. */
   readonly unprotected: boolean
-}
-
-/** PEM texts. */
-export interface ServerTls {
-  readonly certificate: string
-  readonly key: string
-  /** The CAs of client certificates; null when clients need none. */
-  readonly clientCa: string | null
+  /** Requests that a client on another machine may send in a second; 0: without limit. */
+  readonly requestRate: number
 }
 
 /** For an API on a loopback address, under no other name. */
-export const LOCAL_ACCESS: ApiAccess = { token: null, hosts: [], tls: null, unprotected: false }
+export const LOCAL_ACCESS: ApiAccess = {
+  token: null,
+  hosts: [],
+  tls: null,
+  unprotected: false,
+  requestRate: 0,
+}
 
 type Check = (request: FastifyRequest) => RequestError | undefined
 
@@ -34,9 +35,9 @@ type Check = (request: FastifyRequest) => RequestError | undefined
  * Refuses what a page in a browser can send to this machine (DNS rebinding, forms), and what lacks the token or the
  * certificate. `isFile` tells connections to a Unix socket: their clients are no browsers, and the mode of the file let them in.
  */
-export function accessCheck(access: ApiAccess, isFile: (socket: Socket) => boolean): Check {
-  const hosts = new Set(['localhost', ...access.hosts.map((host) => host.toLowerCase())])
+export function accessCheck(current: () => ApiAccess, isFile: (socket: Socket) => boolean): Check {
   return (request) => {
+    const access = current()
     const { socket, headers, httpVersion } = request.raw
     const { host, authorization } = headers
     // RFC 9112 §3.2
@@ -47,16 +48,20 @@ export function accessCheck(access: ApiAccess, isFile: (socket: Socket) => boole
         'ORIGIN_REFUSED',
         'the request comes from a page of another site: the API answers none',
       )
-    if (isFile(socket) || hasCertificate(socket) || hasToken(authorization, access.token)) return undefined
+    if (isFile(socket)) return undefined
+    const isLocal = isLoopback(socket.remoteAddress ?? '')
+    // The connection is older than the certificates.
+    if (!isLocal && access.tls !== null && !isEncrypted(socket))
+      return new RequestError('UNAUTHORIZED', 'expected TLS: connect again')
+    if (hasCertificate(socket, access) || hasToken(authorization, access.token)) return undefined
     if (needsCredentials(access)) {
-      if (!isLoopback(socket.remoteAddress ?? ''))
-        return new RequestError('UNAUTHORIZED', `expected ${credentialsOf(access)}`)
+      if (!isLocal) return new RequestError('UNAUTHORIZED', `expected ${credentialsOf(access)}`)
     } else if (!access.unprotected && !isOfThisMachine(socket))
       return new RequestError(
         'CLIENT_REFUSED',
         'without credentials the API answers clients on this machine alone: set token_file or tls_client_ca_file in [API]',
       )
-    if (host === undefined || isAllowed(host, hosts)) return undefined
+    if (host === undefined || isAllowed(host, access.hosts)) return undefined
     return new RequestError(
       'HOST_REFUSED',
       `the Host header names ${JSON.stringify(host)}, which is no address or name of this node: name it in [API] allowed_hosts`,
@@ -64,8 +69,8 @@ export function accessCheck(access: ApiAccess, isFile: (socket: Socket) => boole
   }
 }
 
-/** An agent may name an address of the node, and then comes from it. */
-function isOfThisMachine({ remoteAddress = '', localAddress }: Socket): boolean {
+/** Whether a client is on this machine. An agent may name an address of the node, and then comes from it. */
+export function isOfThisMachine({ remoteAddress = '', localAddress }: Socket): boolean {
   return isLoopback(remoteAddress) || remoteAddress === localAddress
 }
 
@@ -87,9 +92,12 @@ function credentialsOf({ token, tls }: ApiAccess): string {
   )
 }
 
-/** Of a CA that we were given: without one, no certificate is asked for. */
-function hasCertificate(socket: Socket | TLSSocket): boolean {
-  return 'authorized' in socket && socket.authorized === true
+function isEncrypted(socket: Socket | TLSSocket): boolean {
+  return 'encrypted' in socket
+}
+
+function hasCertificate(socket: Socket, { tls }: ApiAccess): boolean {
+  return tls !== null && tls.clientCa !== null && isCertifiedBy(socket, tls.clientCa)
 }
 
 /** Compares digests, so that the time says nothing about the token. */
@@ -103,11 +111,12 @@ function digest(text: string): Buffer {
 }
 
 /** A page can give its own name another address, but it cannot be at an address that is not its own. */
-function isAllowed(host: string, names: ReadonlySet<string>): boolean {
+function isAllowed(host: string, names: readonly string[]): boolean {
   const name = host
     .replace(/:\d*$/, '')
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '')
     .toLowerCase()
-  return names.has(name) || parseIp(name) !== undefined
+  if (name === 'localhost' || parseIp(name) !== undefined) return true
+  return names.some((one) => one.toLowerCase() === name)
 }

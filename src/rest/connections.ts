@@ -1,12 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import type { Socket } from 'node:net'
-import { type TlsOptions, Server as TlsServer } from 'node:tls'
 import type { ErrorCode } from '../api/errors.ts'
-import { isLoopback } from '../values/address.ts'
-import type { ServerTls } from './access.ts'
 import { errorBody } from './errors.ts'
+import { addHandshakes, type ServerTls } from './handshakes.ts'
 
 /** Maximum connections: agents and operators are few. */
 const MAX_CONNECTIONS = 256
@@ -16,8 +13,6 @@ const MAX_PIPELINED = 32
 const PART_OCTETS = 2048
 /** Connections beyond the limit that get an error answer at the same time. */
 const MAX_REFUSED = 32
-/** TLS handshakes under way at the same time. */
-const MAX_HANDSHAKES = 32
 
 const CLIENT_ERRORS: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
@@ -67,7 +62,7 @@ export class ConnectionLimit {
   }
 
   watch(server: Server): void {
-    server.on(acceptEvent(server), (socket: Socket) => this.add(socket))
+    server.on('connection', (socket: Socket) => this.add(socket))
     server.on('request', ({ socket }, response) => {
       if (!this.idle.delete(socket)) return
       this.busy.add(socket)
@@ -98,45 +93,20 @@ export class ConnectionLimit {
   }
 }
 
-/** The event with which a server hands over a connection on which HTTP begins. */
-function acceptEvent(server: Server): 'connection' | 'secureConnection' {
-  return server instanceof TlsServer ? 'secureConnection' : 'connection'
-}
-
-/** A server with these time-outs, in which no client can block others by pipelining requests. */
-export function apiServer(handler: RequestListener, tls: ServerTls | null = null): Server {
-  const listener = limitPipelining(handler)
-  const server =
-    tls === null ? createServer(HTTP, listener) : createTlsServer({ ...HTTP, ...tlsOptions(tls) }, listener)
+/** A server with these time-outs and limits, in which no client can block others by pipelining requests. */
+export function apiServer(
+  handler: RequestListener,
+  limit: ConnectionLimit,
+  tls: () => ServerTls | null = () => null,
+): Server {
+  const server = createServer(HTTP, limitPipelining(handler))
   server.setTimeout(TIMEOUTS.silence)
   // expectations beside `100-continue` may be ignored (RFC 9110 §10.1.1)
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
-  server.on(acceptEvent(server), parseInParts)
-  if (tls !== null) exemptLoopback(server)
+  server.on('connection', parseInParts)
+  limit.watch(server)
+  addHandshakes(server, tls)
   return server
-}
-
-function tlsOptions({ certificate, key, clientCa }: ServerTls): TlsOptions {
-  const ofClients = clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }
-  return { cert: certificate, key, handshakeTimeout: TIMEOUTS.headers, ...ofClients }
-}
-
-/** Agents on this machine go on without TLS. Beside that, limits how many handshakes are under way: the oldest is given up. */
-function exemptLoopback(server: Server): void {
-  const [handshake] = server.listeners('connection')
-  const handshakes = new Map<string, Socket>()
-  const nameOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
-  server.removeAllListeners('connection')
-  server.on('connection', (socket) => {
-    if (isLoopback(socket.remoteAddress ?? '')) return void server.emit('secureConnection', socket)
-    const name = nameOf(socket)
-    const [oldest] = handshakes.values()
-    if (handshakes.size >= MAX_HANDSHAKES) oldest?.destroy()
-    handshakes.set(name, socket)
-    socket.once('close', () => handshakes.delete(name))
-    handshake?.call(server, socket)
-  })
-  server.on('secureConnection', (socket: Socket) => handshakes.delete(nameOf(socket)))
 }
 
 /** Passes requests on, and closes a connection that sends too many at once: they are read in one go, and all others wait. */

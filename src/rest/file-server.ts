@@ -14,10 +14,9 @@ declare module 'fastify' {
 export function addFileServer(app: FastifyInstance, limit: ConnectionLimit): (socket: Socket) => boolean {
   const sockets = new WeakSet<Socket>()
   const handler: RequestListener = (request, response) => app.routing(request, response)
-  const server = apiServer(handler)
+  const server = apiServer(handler, limit)
   server.on('connection', (socket) => sockets.add(socket))
   server.on('clientError', answerClientError)
-  limit.watch(server)
   app.decorate('fileServer', server)
   app.addHook('preClose', async () => {
     if (!server.listening) return

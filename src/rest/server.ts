@@ -2,6 +2,7 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   LogController,
   type RouteHandlerMethod,
 } from 'fastify'
@@ -28,6 +29,7 @@ import { parseAttach, parseDetach } from './params.ts'
 import { addPeers } from './peers.ts'
 import { addDocumented } from './reference.ts'
 import { addReload } from './reload.ts'
+import { RequestRates } from './request-rates.ts'
 import { serve } from './serve.ts'
 import { addStatus, json, refuseOthers } from './status.ts'
 
@@ -44,8 +46,8 @@ export interface RestDependencies {
   readonly counters: EventCounters
   /** The answer of `/ping`, see `newPing`. */
   readonly ping: string
-  /** `LOCAL_ACCESS` when not given. */
-  readonly access?: ApiAccess
+  /** Who is answered at present; as `LOCAL_ACCESS` when not given. */
+  readonly access?: () => ApiAccess
 }
 
 const LOOKING_GLASS = '/looking-glass'
@@ -62,9 +64,10 @@ export function restServer({
   events,
   counters,
   ping,
-  access = LOCAL_ACCESS,
+  access = () => LOCAL_ACCESS,
 }: RestDependencies): FastifyInstance {
   const answerError = errorHandler(events)
+  const limit = new ConnectionLimit(connectionLimit())
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -72,18 +75,19 @@ export function restServer({
     bodyLimit: MAX_BODY_OCTETS,
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    serverFactory: (handler) => apiServer(handler, access.tls),
+    serverFactory: (handler) => apiServer(handler, limit, () => access().tls),
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
 
-  const limit = new ConnectionLimit(connectionLimit())
-  limit.watch(app.server)
+  const rates = new RequestRates(() => views.uptimeMs())
   const refusal = accessCheck(access, addFileServer(app, limit))
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any type, or none
     if (limit.isRefused(request.socket))
       return void reply.code(503).header('connection', 'close').send(errorBody('TOO_MANY_CONNECTIONS'))
+    const early = rates.early(request.socket, access().requestRate)
+    if (early > 0) return done(tooManyRequests(request, reply, early))
     const refused = refusal(request)
     if (refused?.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
     done(refused)
@@ -118,6 +122,15 @@ export function restServer({
     addLookingGlass(routes, views)
   })
   return app
+}
+
+/** Has the client connect again, so that a flood costs it more than us. */
+function tooManyRequests(request: FastifyRequest, reply: FastifyReply, earlyMs: number): RequestError {
+  reply.header('retry-after', Math.ceil(earlyMs / 1000)).header('connection', 'close')
+  return new RequestError(
+    'TOO_MANY_REQUESTS',
+    `${request.ip} sends more requests than [API] request_rate allows: send less, or raise it`,
+  )
 }
 
 function isJson(reply: FastifyReply): boolean {

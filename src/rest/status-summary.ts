@@ -12,6 +12,7 @@ import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
+import { receiveOnly } from './receive-only.ts'
 import { unconfirmed } from './unconfirmed.ts'
 
 /** An entry that is not programmed for this long counts as a problem. */
@@ -88,6 +89,7 @@ function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): Ser
     },
     state_file: stateFile?.() ?? null,
     unconfirmed: unconfirmed(vpns),
+    receive_only: receiveOnly(vpns),
   }
 }
 

@@ -3,6 +3,7 @@ import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises
 import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
+import { pathReason } from '../values/path-reason.ts'
 import { type EntryChange, encodeRecord } from './journal.ts'
 import type { Durability, SavedState, StateChange } from './state.ts'
 import {
@@ -230,7 +231,7 @@ export class StateFile {
       text = readFileSync(path, 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-      throw new Error(`state file ${path}: ${(error as Error).message}`)
+      throw new Error(`state file ${path}: ${pathReason(error)}`)
     }
     try {
       const read = readState(text)

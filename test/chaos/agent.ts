@@ -14,9 +14,6 @@ export const NETWORKS: readonly Network[] = [
   { id: 'blue', vni: 200 },
 ]
 
-/** By when a daemon takes an attach that it had to refuse while devices were not as it needs them. */
-const TAKEN_SECONDS = 20
-
 /** Where the agent of a node wants each VM, what it asked the daemon for, and what of that was not answered. */
 export class Agent {
   readonly node: ChaosNode
@@ -56,14 +53,10 @@ export class Agent {
     for (const [vm, network] of this.wanted) {
       if (!isRestarted && !this.#unanswered.has(vm)) continue
       for (const other of NETWORKS) if (other !== network) await this.#tell('detach', vm, other)
-      await this.node.lab.eventually(
-        `${this.node.name} takes ${vm.name}`,
-        async () => {
-          const isTaken = network === null || (await this.#tell('attach', vm, network))
-          return isTaken ? { value: true } : { seen: this.#refusal }
-        },
-        TAKEN_SECONDS,
-      )
+      await this.node.lab.eventually(`${this.node.name} takes ${vm.name}`, async () => {
+        const isTaken = network === null || (await this.#tell('attach', vm, network))
+        return isTaken ? { value: true } : { seen: this.#refusal }
+      })
       this.#unanswered.delete(vm)
     }
     return forgotten

@@ -12,8 +12,6 @@ const MOST_MOVES = 3
 const SLOW_SECONDS = 3
 const BOTH_NODES = 0.2
 const LOG_LINES = 30
-/** By when `chanter status` reports the problem. */
-const TELLS_SECONDS = 20
 /** Where others keep the kernel's link lock for longer, sessions and packets may be lost by that. */
 const STANDSTILL_MS = (HOLD_SECONDS * 1000) / 3
 
@@ -53,7 +51,9 @@ export async function playChaos(lab: Lab, options: ChaosOptions): Promise<void> 
 async function lastWords(node: ChaosNode): Promise<string> {
   const { problems } = await node.status().catch(({ message }: Error) => ({ problems: [message] }))
   const log = node.logTail(LOG_LINES).replace(/(.{300}).*/g, '$1 …')
-  return `\nthe status of ${node.name}: ${problems.join('; ') || 'all well'}\nits last log lines:\n${log}`
+  const { daemon } = node
+  const end = daemon?.failure === undefined ? '' : `\nit ended (${daemon.failure}): ${daemon.tail(5)}`
+  return `\nthe status of ${node.name}: ${problems.join('; ') || 'all well'}${end}\nits last log lines:\n${log}`
 }
 
 class Chaos {
@@ -135,16 +135,12 @@ class Chaos {
 
   private async expectTold(at: number, tells: RegExp): Promise<void> {
     const node = this.world.nodes[at]!
-    await this.world.lab.eventually(
-      `the status of ${node.name} says ${tells}`,
-      async () => {
-        const { problems } = await node.status()
-        return problems.some((problem) => tells.test(problem))
-          ? { value: true }
-          : { seen: problems.join('; ') || 'all well' }
-      },
-      TELLS_SECONDS,
-    )
+    await this.world.lab.eventually(`the status of ${node.name} says ${tells}`, async () => {
+      const { problems } = await node.status()
+      return problems.some((problem) => tells.test(problem))
+        ? { value: true }
+        : { seen: problems.join('; ') || 'all well' }
+    })
   }
 
   /** No session came up again but those that a fault may cost. */

@@ -5,12 +5,12 @@ import { API_PORT } from '../../src/config/api-address.ts'
 import { UNPROTECTED } from '../../src/config/api-options.ts'
 import { CHANTER, formatIni } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
+import { eventually } from '../../src/lab/eventually.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { LabHost, Vm } from '../../src/lab/network.ts'
 import type { LabProcess } from '../../src/lab/process.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 
-const START_SECONDS = 60
 const LOG_KIB = 8192
 const STATE_KIB = 4096
 /** Sessions that are silent for that long are lost, and none that are silent for less. */
@@ -108,14 +108,22 @@ export class ChaosNode {
     ]
     const into = this.options.logToReader ? ['sh', '-c', `exec "$@" > ${this.#path('fifo')}`, 'sh'] : []
     this.daemon = this.lab.start(this.host.namespace, name, ...into, 'env', ...environment, ...words)
-    await this.lab.eventually(
-      `the API of ${this.name} answers`,
-      async () => {
-        const { status, body } = await request(this.api, '/ping')
-        return status === 200 ? { value: body } : { seen: `${status} ${body}` }
-      },
-      START_SECONDS,
-    )
+    await this.lab.eventually(`the API of ${this.name} answers`, async () => {
+      const { status, body } = await request(this.api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status} ${body}` }
+    })
+  }
+
+  /** Starts the daemon where it has ended by itself, as its supervisor does. */
+  async startIfEnded(): Promise<void> {
+    const daemon = this.daemon!
+    const isAlive = await eventually(`${this.name} answers, or has ended`, async () => {
+      if (daemon.failure !== undefined) return { value: false }
+      return { value: (await request(this.api, '/ping')).status === 200 }
+    })
+    if (isAlive) return
+    daemon.kill() // its end is no failure of the lab
+    await this.start()
   }
 
   /** Sets the daemon's time of day off by that many ms. */
@@ -212,7 +220,7 @@ export class ChaosNode {
         // refused requests are logged at a limited rate, but each request at this level
         ...(logToReader ? { debug: 'true' } : { log_file: join(this.logDisk, 'chanter.log') }),
       },
-      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED },
+      API: { host: '0.0.0.0', port: API_PORT, unprotected: UNPROTECTED, request_rate: 0 },
       DATAPLANE_DRIVER_EVPN: { dataplane_driver: 'linux' },
     })
   }

@@ -10,8 +10,6 @@ import type { World } from './world.ts'
 /** More descriptors than at the start are a leak; some come and go with connections of the API. */
 const SPARE_FILES = 8
 const MOST_MIB = 400
-/** By when the daemons have repaired what they can. */
-const REPAIR_SECONDS = 40
 /** True: we change the same entries again and again. */
 const REPEATED = /changed by other programs again and again/
 const MOST_SHOWN = 20
@@ -25,14 +23,10 @@ export class Oracle {
   readonly #files = new Map<number, readonly string[]>()
 
   static async start(world: World): Promise<Oracle> {
-    await world.lab.eventually(
-      'both nodes forward',
-      async () => {
-        const wrong = await wrongPackets(world)
-        return wrong.length === 0 ? { value: true } : { seen: wrong.join('; ') }
-      },
-      30,
-    )
+    await world.lab.eventually('both nodes forward', async () => {
+      const wrong = await wrongPackets(world)
+      return wrong.length === 0 ? { value: true } : { seen: wrong.join('; ') }
+    })
     const templates = await Promise.all(world.agents.map((agent) => templatesOf(agent, NETWORKS[0]!)))
     return new Oracle(world, templates)
   }
@@ -45,19 +39,15 @@ export class Oracle {
   /** Waits until kernel, packets, status and state file are as the agents want it; throws what differs. Resolves to what differed last. */
   async expectRight(): Promise<string> {
     let last = ''
-    await this.#world.lab.eventually(
-      'all is as the agents want it',
-      async () => {
-        for (const look of [this.#kernels, this.#status, this.#states, this.#packets, this.#verified]) {
-          const wrong = await look()
-          if (wrong.length === 0) continue
-          last = wrong[0] ?? ''
-          return { seen: `\n    ${wrong.slice(0, MOST_SHOWN).join('\n    ')}` }
-        }
-        return { value: true }
-      },
-      REPAIR_SECONDS,
-    )
+    await this.#world.lab.eventually('all is as the agents want it', async () => {
+      for (const look of [this.#kernels, this.#status, this.#states, this.#packets, this.#verified]) {
+        const wrong = await look()
+        if (wrong.length === 0) continue
+        last = wrong[0] ?? ''
+        return { seen: `\n    ${wrong.slice(0, MOST_SHOWN).join('\n    ')}` }
+      }
+      return { value: true }
+    })
     return last
   }
 

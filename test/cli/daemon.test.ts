@@ -8,6 +8,7 @@ import type { LoadedConfig } from '../../src/config/load.ts'
 import type { Logs } from '../../src/log.ts'
 import { chanter } from '../support/cli.ts'
 import { temporaryFiles } from '../support/files.ts'
+import { until } from '../support/until.ts'
 
 const runDaemon = vi.hoisted(() => vi.fn())
 vi.mock('../../src/daemon.ts', () => ({ runDaemon }))
@@ -56,7 +57,7 @@ describe('configuration', () => {
     )
     expect(outcome.error).toBeUndefined()
     const [{ config }, { recent, output }] = runDaemon.mock.lastCall as [LoadedConfig, Logs]
-    await output.flush(5000)
+    await output.flush(60_000)
     expect(config.log).toMatchObject({ debug: true, file: join(directory, 'a.log') })
     const lines = readFileSync(join(directory, 'a.log'), 'utf8')
       .trim()
@@ -78,7 +79,7 @@ test('arguments of oslo.log set options; what is not applicable is named in the 
   const ignored = ['--log-date-format', '%H', '--log_config', '/etc/log.conf']
   await daemon('--config-file', file, '--log-file', log, ...words, ...ignored)
   const [{ config }, { output }] = runDaemon.mock.lastCall as [LoadedConfig, Logs]
-  await output.flush(5000)
+  await output.flush(60_000)
   expect(config.log).toMatchObject({ syslog: false, facility: 19 })
   const lines = readFileSync(log, 'utf8')
     .trim()
@@ -123,7 +124,8 @@ describe('signals', () => {
     const close = vi.fn(async () => undefined)
     const exit = await started(close)
     process.emit(signal)
-    await vi.waitFor(() => expect(exit).toHaveBeenCalledWith(0))
+    await until('the exit', () => exit.mock.calls.length > 0)
+    expect(exit).toHaveBeenCalledWith(0)
     expect(close).toHaveBeenCalledOnce()
   })
 

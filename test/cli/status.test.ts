@@ -107,6 +107,13 @@ unconfirmed  7 attachments of the state file not attached again since the start;
     expect(output).toContain('and 2 more: chanter status --json')
   })
 
+  test('of a node with a port in two IP VPNs: the second only receives', async () => {
+    const port = { local_port: 'tap1', vpn_instance_id: 'green', sends_into: 'red' }
+    const receive_only = { count: 3, ports: [port, port, port] }
+    const { output } = await status({ '/status': { ...WELL, receive_only } })
+    expect(output).toContain('\nreceive only  tap1 in green: what it sends goes into red alone, and 2 more\n')
+  })
+
   test('of a daemon that is well', async () => {
     const { output, exitCode } = await status({ '/status': WELL })
     expect(exitCode).toBeUndefined()

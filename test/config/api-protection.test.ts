@@ -1,8 +1,19 @@
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import { messagesOf } from '../../src/config/finding.ts'
 import { parseIni } from '../../src/config/ini.ts'
 import { checkConfig } from '../../src/config/load.ts'
+import { Authority } from '../support/certificates.ts'
 import { temporaryFiles } from '../support/files.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'chanter-'))
+const authority = new Authority(directory, 'ca')
+const { ca } = authority
+const { cert, key } = authority.issue('node', '192.0.2.1')
+
+afterAll(() => rmSync(directory, { recursive: true }))
 
 const BASE = '[BGP]\nlocal_address = 192.0.2.1\nmy_as = 64512\n[API]\n'
 const check = (options: string) => checkConfig(parseIni(BASE + options, 'bgp.conf'), {})
@@ -32,7 +43,7 @@ describe('an API that others could reach answers this machine alone, and a warni
   })
 
   test('a certificate of the daemon keeps nobody out', () => {
-    expect(warnings('host = ::\ntls_cert_file = c\ntls_key_file = k\n')[0]).toMatch(
+    expect(warnings(`host = ::\ntls_cert_file = ${cert}\ntls_key_file = ${key}\n`)[0]).toMatch(
       /clients on other machines/,
     )
   })
@@ -44,7 +55,7 @@ test.each([
   'host = 127.0.0.8',
   'host = ::1',
   `host = 0.0.0.0\n${FOR_ANYONE}`,
-  'host = 0.0.0.0\ntls_cert_file = c\ntls_key_file = k\ntls_client_ca_file = ca',
+  `host = 0.0.0.0\ntls_cert_file = ${cert}\ntls_key_file = ${key}\ntls_client_ca_file = ${ca}`,
   'host = none\nsocket = /run/chanter/api.sock',
 ])('is no mistake: %j', (options) => {
   expect([...refusals(`${options}\n`), ...warnings(`${options}\n`)]).toEqual([])
@@ -52,11 +63,42 @@ test.each([
 
 test.each([
   ['host = none', 'host = "none": without an address the API needs `socket`'],
-  ['tls_cert_file = c', 'tls_cert_file = "c": a certificate needs `tls_key_file`'],
-  ['tls_key_file = k', 'tls_key_file = "k": TLS needs `tls_cert_file`'],
-  ['tls_client_ca_file = a', 'tls_client_ca_file = "a": TLS needs `tls_cert_file` and `tls_key_file`'],
+  [`tls_cert_file = ${cert}`, `tls_cert_file = "${cert}": a certificate needs \`tls_key_file\``],
+  [`tls_key_file = ${key}`, `tls_key_file = "${key}": TLS needs \`tls_cert_file\``],
+  [
+    `tls_client_ca_file = ${ca}`,
+    `tls_client_ca_file = "${ca}": TLS needs \`tls_cert_file\` and \`tls_key_file\``,
+  ],
 ])('%s contradicts the rest', (options, message) => {
   expect(refusals(`${options}\n`)).toEqual([`bgp.conf line 5: [API] ${message}`])
+})
+
+describe('certificates that cannot be used are found before the daemon starts', () => {
+  const broken = join(directory, 'broken.pem')
+  writeFileSync(broken, '-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n')
+
+  test.each([
+    [
+      'with the key of another',
+      { tls_key_file: authority.issue('other', '192.0.2.2').key },
+      /key values mismatch/,
+    ],
+    ['that is not there', { tls_cert_file: '/nowhere.pem' }, /ENOENT.*expected the path of a PEM file/],
+    ['that is no PEM', { tls_cert_file: '/proc/version' }, /\/proc\/version holds no line -----BEGIN/],
+    ['that is broken', { tls_cert_file: broken }, /cannot be used with tls_key_file/],
+    ['whose CAs are broken', { tls_client_ca_file: broken }, /tls_client_ca_file = .* holds no certificate/],
+  ])('one %s', (_, changes, message) => {
+    const options = { tls_cert_file: cert, tls_key_file: key, tls_client_ca_file: ca, ...changes }
+    const lines = Object.entries(options).map((pair) => `${pair.join(' = ')}\n`)
+    expect(refusals(`host = 0.0.0.0\n${lines.join('')}`)).toEqual([expect.stringMatching(message)])
+  })
+
+  test('of a key no text has more than the path', () => {
+    const { config } = check(`tls_cert_file = ${cert}\ntls_key_file = ${key}\n`)
+    expect(config?.api.tls?.key.text).toBe(readFileSync(key, 'utf8'))
+    expect(JSON.stringify(config)).not.toContain('-----BEGIN')
+    expect(config?.keyFiles).toEqual([key])
+  })
 })
 
 describe('a token', () => {

@@ -49,6 +49,7 @@ describe('a small file', () => {
       tls: null,
       allowedHosts: [],
       unprotected: false,
+      requestRate: 100,
     })
     expect(config.evpn).toEqual({
       driver: 'dummy',
@@ -125,6 +126,7 @@ describe('a small file', () => {
         tls_cert_file: null,
         tls_key_file: null,
         tls_client_ca_file: null,
+        request_rate: 100,
         allowed_hosts: [],
         unprotected: 'no',
       },

@@ -33,7 +33,7 @@ beforeAll(async () => {
   await eventually('podman serves', async () =>
     existsSync(socket) ? { value: true } : { seen: 'no socket' },
   )
-}, 600_000)
+})
 
 afterAll(() => {
   // Podman refuses what others depend on until those are gone
@@ -71,18 +71,14 @@ test('the commands of README for compose.yaml work', async () => {
   expect(lines.length).toBe(4)
   run(up)
   // what --wait does
-  await eventually(
-    'both daemons and their ports are there',
-    async () => {
-      for (const attach of [attach1, attach2]) run(attach)
-      return { value: true }
-    },
-    30,
-  )
-  await eventually('vm1 reaches vm2', async () => ({ value: run(ping) }), 30)
+  await eventually('both daemons and their ports are there', async () => {
+    for (const attach of [attach1, attach2]) run(attach)
+    return { value: true }
+  })
+  await eventually('vm1 reaches vm2', async () => ({ value: run(ping) }))
   expect(run(ping)).toContain('3 received')
   expect(run(routes)).toMatch(
     /02:00:00:00:01:01[\s\S]*02:00:00:00:01:02|02:00:00:00:01:02[\s\S]*02:00:00:00:01:01/,
   )
   expect(down).toBe('docker compose down -v')
-}, 180_000)
+})

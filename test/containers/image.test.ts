@@ -36,7 +36,7 @@ beforeAll(async () => {
   const options = ['--network', 'none', '--cap-add', 'NET_ADMIN', '--entrypoint', 'sleep']
   await lab.start(HOST, [...options, IMAGES.vm.tag, 'infinity'])
   await lab.exec(HOST, 'ip', 'addr', 'add', `${ADDRESS}/32`, 'dev', 'lo')
-}, 300_000)
+})
 
 afterAll(() => lab.close())
 
@@ -79,13 +79,11 @@ function confined(without?: string): string[] {
 const node = (...words: readonly string[]) => ['node', '/opt/chanter/dist/main.js', ...words]
 
 const alive = ({ exec, logs }: Container) =>
-  eventually(
-    'the daemon answers',
-    async () => ({ value: await exec(...node('status', '--alive')) }),
-    50,
-  ).catch(async (error: Error) => {
-    throw new Error(`${error.message}\n${await logs()}`)
-  })
+  eventually('the daemon answers', async () => ({ value: await exec(...node('status', '--alive')) })).catch(
+    async (error: Error) => {
+      throw new Error(`${error.message}\n${await logs()}`)
+    },
+  )
 
 /** Makes the port of a VM for as long as `use` takes. */
 async function withPort<T>(use: () => Promise<T>): Promise<T> {

@@ -32,4 +32,4 @@ test('Ctrl-C takes everything down', async () => {
   expect(await ended).toBe(130)
   expect(thingsOf(run.pid!)).toEqual([])
   expect(forwarding()).toBe(before)
-}, 300_000)
+})

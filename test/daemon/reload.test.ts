@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { ReloadReport } from '../../src/api/reload.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import type { Config } from '../../src/config/config.ts'
@@ -30,6 +30,9 @@ let logs: Config['log'][]
 let resyncs: number[]
 let logFailure: Error | null
 let text: string
+let speakers: ReadonlyMap<string, Speaker>
+/** Starts a speaker that connects to us. */
+let connect: (address: string) => Speaker
 const mobility = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
 
 /** What the file holds from now on. */
@@ -58,7 +61,13 @@ beforeEach(() => {
   const environment = { clock, random: () => 0.5, transport: network.transport, events: sink }
   speaker = newSpeaker(loaded.config, null, environment, () => {})
   void speaker.start()
-  for (const address of [A, B, C]) speakerAt(address, [peerConfig(US, { passive: true })], clock, network)
+  speakers = new Map(
+    [A, B, C].map((address) => [
+      address,
+      speakerAt(address, [peerConfig(US, { passive: true })], clock, network),
+    ]),
+  )
+  connect = (address) => speakerAt(address, [peerConfig(US)], clock, network, { listenPort: null })
   clock.advance(5000)
   Object.assign(mobility, loaded.config.evpn.mobility)
   reloader = new Reloader({
@@ -213,7 +222,14 @@ test.each([
   expect(outcome).toEqual({ findings: [expect.stringMatching(why)] })
   expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`])
   expect(told('config-refused')).toEqual([{ type: 'config-refused', reason: expect.stringMatching(why) }])
-  expect([told('config-reloaded'), recorded]).toEqual([[], []])
+  expect([told('config-reloaded'), told('reload-failed').length, recorded]).toEqual([[], 1, []])
+  expect(reloader.problems).toEqual([
+    expect.stringMatching(/^the last reload was refused, the configuration before it is in effect: /),
+  ])
+  logFailure = null
+  write({})
+  await reload()
+  expect(reloader.problems).toEqual([])
 })
 
 test('every finding is told', async () => {
@@ -221,7 +237,7 @@ test('every finding is told', async () => {
   expect(await reloader.reload({ dryRun: false })).toEqual({
     findings: [expect.stringContaining('hold_time'), expect.stringContaining('bgp_port')],
   })
-  expect(told('config-refused')).toHaveLength(2)
+  expect([told('config-refused').length, told('reload-failed').length]).toEqual([2, 1])
 })
 
 test('a key file is read again', async () => {
@@ -251,12 +267,108 @@ test('enabled = false ends a session, true begins it; a command of an operator s
   expect(states()).toEqual([`${A} Established 2`, `${B} Idle 1`, `${C} Idle 0`])
 })
 
-test('options of clients that connect from a prefix need a restart', async () => {
-  write({ reflector: 'true', reflector_clients: '127.0.0.0/8' })
-  const { options } = await reload()
-  expect(options).toMatchObject([
-    { option: 'reflector', needs_restart: true },
-    { option: 'reflector_clients', needs_restart: true },
-  ])
-  expect(reloader.config.bgp.dynamicPeers).toEqual([])
+describe('clients that connect from a prefix', () => {
+  const PREFIX = '127.0.0.12/30'
+  const RR = { reflector: 'true', peers: A }
+  const options = (of: Readonly<Record<string, string>>) => ({ [`BGP_PEER:${PREFIX}`]: of })
+
+  beforeEach(async () => {
+    write({ ...RR, reflector_clients: PREFIX })
+    const { peers } = await reload()
+    expect(peers).toContainEqual({ peer: PREFIX, change: 'added', resets_session: false, options: [] })
+    for (const address of [B, C]) speakers.get(address)!.stop('to begin anew')
+    for (const address of [B, C]) connect(address)
+    clock.advance(5000)
+    expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`, `${C} Established 1`])
+  })
+
+  test('are dropped with the prefix, and no other session is', async () => {
+    write(RR)
+    const { peers } = await reload()
+    expect(peers).toEqual([{ peer: PREFIX, change: 'removed', resets_session: false, options: [] }])
+    clock.advance(60_000)
+    expect(states()).toEqual([`${A} Established 1`])
+    expect(recorded.at(-1)).toMatchObject({ type: 'reload', dynamicPeers: [] })
+  })
+
+  test('keep their sessions when the prefix becomes wider, or a limit changes', async () => {
+    write({ ...RR, reflector_clients: '127.0.0.0/24' })
+    expect((await reload()).peers).toEqual([
+      { peer: PREFIX, change: 'removed', resets_session: false, options: [] },
+      { peer: '127.0.0.0/24', change: 'added', resets_session: false, options: [] },
+    ])
+    write({ ...RR, reflector_clients: '127.0.0.0/24' }, { 'BGP_PEER:127.0.0.0/24': { max_prefixes: '9' } })
+    expect((await reload()).peers).toMatchObject([{ peer: '127.0.0.0/24', resets_session: false }])
+    expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`, `${C} Established 1`])
+    expect(peer(B)?.sessions.config.maxPrefixes).toBe(9)
+  })
+
+  test('begin a session anew when an option of theirs asks for it; one that is disabled stays so', async () => {
+    peer(C)?.disable('cable work')
+    write({ ...RR, reflector_clients: PREFIX }, options({ hold_time: '30' }))
+    expect((await reload()).peers).toEqual([
+      {
+        peer: PREFIX,
+        change: 'changed',
+        resets_session: true,
+        options: [{ option: 'hold_time', before: 90, after: 30 }],
+      },
+    ])
+    clock.advance(60_000)
+    expect(peer(B)?.negotiated?.holdTimeSeconds).toBe(30)
+    expect(peer(C)?.sessions.downReason).toBe('disabled: cable work')
+    expect(peer(A)?.sessions.establishedCount).toBe(1)
+  })
+
+  test('are dropped by enabled = false', async () => {
+    write({ ...RR, reflector_clients: PREFIX }, options({ enabled: 'false' }))
+    await reload()
+    clock.advance(60_000)
+    expect(states()).toEqual([`${A} Established 1`])
+  })
+})
+
+test('reflector itself needs a restart', async () => {
+  write({ reflector: 'true' })
+  expect((await reload()).options).toMatchObject([{ option: 'reflector', needs_restart: true }])
+})
+
+describe('access to the API', () => {
+  const TOKEN = '0123456789abcdef0123'
+
+  test('follows the token and the names; the port needs a restart', async () => {
+    const directory = temporaryFiles({ token: TOKEN })
+    const token_file = `${directory}/token`
+    const API = { host: '0.0.0.0', port: '8083', token_file, allowed_hosts: 'node1.example' }
+    write({}, { API })
+    const { options } = await reload()
+    expect(options.map(({ option, needs_restart }) => [option, needs_restart])).toEqual([
+      ['host', true],
+      ['port', true],
+      ['token_file', false],
+      ['allowed_hosts', false],
+    ])
+    expect(reloader.access.token).toBe(TOKEN)
+    expect(reloader.access.hosts).toContain('node1.example')
+    writeFileSync(token_file, TOKEN.toUpperCase())
+    expect((await reload()).options).toContainEqual({
+      section: 'API',
+      option: 'token_file',
+      before: token_file,
+      after: `${token_file}, with other content`,
+      needs_restart: false,
+    })
+    expect(reloader.access.token).toBe(TOKEN.toUpperCase())
+  })
+
+  test('stays as it was when a file cannot be used', async () => {
+    const token_file = `${temporaryFiles({ token: TOKEN })}/token`
+    write({}, { API: { token_file } })
+    await reload()
+    writeFileSync(token_file, 'short')
+    expect(await reloader.reload({ dryRun: false })).toEqual({
+      findings: [expect.stringContaining('holds a token that is too short')],
+    })
+    expect(reloader.access.token).toBe(TOKEN)
+  })
 })

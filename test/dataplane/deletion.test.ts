@@ -1,8 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest'
-import { DeletionPace } from '../../src/dataplane/engine/deletion-pace.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
 import * as e from './entries.ts'
 import { type MemoryLab, memoryLab } from './memory-lab.ts'
 
@@ -19,6 +17,10 @@ async function want(...entries: readonly Entry[]): Promise<void> {
   for (const entry of entries) dataplane.want(entry)
   expect(await lab.wait(dataplane.settled(entries))).toEqual([])
 }
+
+/** The first question of an attachment. */
+const ask = () =>
+  dataplane.survey({ port: 'tap1', mac: e.mac(1), bridge: null, linuxBridge: null, uplinks: [] })
 
 const networks = (count: number) => Array.from({ length: count }, (_, i) => e.networkOf(1000 + i)).flat()
 const left = () => [...lab.driver.kernel.links.keys()].filter((name) => /^(br|vx)1/.test(name)).length
@@ -67,18 +69,42 @@ test('attachments without end do not keep links from being deleted', async () =>
   expect(left()).toBe(0)
 })
 
-test('as many links are deleted by a request as it has time for', () => {
-  const clock = new VirtualClock()
-  const pace = new DeletionPace(clock, () => {})
-  const delete_ = (kind: 'bridge' | 'vxlan', ms: (count: number) => number) => {
-    const count = pace.sizeFor(kind)
-    pace.run(kind, count, () => clock.advance(ms(count)))
-    return count
+test('links are not deleted between the questions of an attachment and its entries', async () => {
+  await want(...networks(20))
+  const deleted = vi.spyOn(lab.driver, 'removeLinks')
+  for (const entry of networks(20)) dataplane.unwant(entry)
+  await lab.until(() => deleted.mock.calls.length === 1)
+  ask()
+  lab.clock.advance(60)
+  dataplane.interfaceNamed('vx0')
+  lab.clock.advance(60)
+  expect(deleted.mock.calls.length).toBe(1)
+  await want(...e.network, e.local(1))
+  expect(deleted.mock.calls.length).toBe(1)
+  await lab.wait(dataplane.gone(networks(20)))
+  expect(left()).toBe(0)
+})
+
+test('questions without end do not keep links from being deleted', async () => {
+  await want(...networks(5))
+  for (const entry of networks(5)) dataplane.unwant(entry)
+  for (let n = 0; n < 2000; n++) {
+    ask()
+    lab.clock.advance(4)
   }
-  const bridges = Array.from({ length: 6 }, () => delete_('bridge', (count) => 5 + 5 * count))
-  expect(bridges).toEqual([2, 4, 8, 11, 11, 11])
-  const slow = Array.from({ length: 4 }, () => delete_('bridge', (count) => 20 + 100 * count))
-  expect(slow).toEqual([11, 1, 1, 1])
-  const vxlans = Array.from({ length: 4 }, () => delete_('vxlan', () => 30))
-  expect(vxlans).toEqual([64, 128, 256, 256])
+  expect(left()).toBe(0)
+})
+
+test('an attachment waits for the deletion of one bridge at most, unless there was none for long', async () => {
+  const deleted = vi.spyOn(lab.driver, 'removeLinks')
+  const leave = async () => {
+    await want(...networks(6))
+    deleted.mockClear()
+    for (const entry of networks(6)) dataplane.unwant(entry)
+    await lab.wait(dataplane.gone(networks(6)))
+    return deleted.mock.calls.flatMap(([links]) => (links[0]?.kind === 'bridge' ? links.length : []))
+  }
+  expect(await leave()).toEqual([3, 3])
+  ask()
+  expect(await leave()).toEqual([1, 1, 1, 1, 1, 1])
 })

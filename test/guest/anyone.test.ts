@@ -29,7 +29,7 @@ describe.each(WAYS)('mpls_interface = %s', (mplsInterface) => {
     ip(two, 'link add here up type dummy', 'address add 198.51.100.2/32 dev here')
     const tunnel = mplsInterface === '*gre*' ? 'mpls---0a000001' : 'mpls-u-0a000001'
     ip(two, `route add 198.51.100.1/32 dev ${tunnel} src 198.51.100.2`)
-  }, 120_000)
+  })
 
   afterAll(() => nodes.close())
 

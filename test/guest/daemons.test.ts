@@ -21,7 +21,7 @@ describe.each(WAYS)('two daemons, packets by mpls_interface = %s', (mplsInterfac
     // as systemd has it
     runIn(nodes.hostOf(1).namespace, 'sysctl -qw net.ipv4.conf.all.rp_filter=2 net.ipv4.ip_forward=1')
     await nodes.start()
-  }, 120_000)
+  })
 
   afterAll(() => nodes.close())
 

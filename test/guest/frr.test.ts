@@ -74,8 +74,8 @@ beforeAll(async () => {
   )
   frr = await Frr.start(fleet.lab, pe2, BGPD)
   one = await fleet.startDaemon(pe1, [pe2], { BGP: { peer_as: FRR_AS, ebgp_policy: 'accept' } })
-  await session(fleet.lab, one, FRR, true, 60)
-}, 120_000)
+  await session(fleet.lab, one, FRR, true)
+})
 
 afterAll(() => fleet.lab.close())
 
@@ -86,14 +86,10 @@ const frrTable = (prefix: string) =>
   runIn(frr.host.namespace, `ip ${prefix.includes(':') ? '-6' : '-4'} route show table 10 ${prefix}`)
 
 async function frrHas(prefix: string, there: boolean): Promise<void> {
-  await fleet.lab.eventually(
-    `FRR ${there ? 'has a way' : 'has no way'} to ${prefix}`,
-    async () => {
-      const shown = frrTable(prefix)
-      return shown.includes('encap mpls') === there ? { value: shown } : { seen: shown || 'nothing' }
-    },
-    30,
-  )
+  await fleet.lab.eventually(`FRR ${there ? 'has a way' : 'has no way'} to ${prefix}`, async () => {
+    const shown = frrTable(prefix)
+    return shown.includes('encap mpls') === there ? { value: shown } : { seen: shown || 'nothing' }
+  })
 }
 
 test('VMs of chanter and the customer of an FRR VRF reach each other, IPv4 and IPv6', async () => {

@@ -36,7 +36,7 @@ async function startDaemon(i: number): Promise<void> {
 }
 
 async function sessions(up: boolean): Promise<void> {
-  for (const daemon of daemons) await session(fleet.lab, daemon, fleet.reflector.address, up, 60)
+  for (const daemon of daemons) await session(fleet.lab, daemon, fleet.reflector.address, up)
 }
 
 async function startReflector(name: ReflectorName, restarted: boolean): Promise<void> {
@@ -54,14 +54,10 @@ async function exchanged(): Promise<void> {
   await sessions(true)
   for (const [i, { api, host }] of daemons.entries())
     for (const { address } of vms[1 - i]!.subnets) {
-      await fleet.lab.eventually(
-        `${host.name} has a route to ${address} that is not stale`,
-        async () => {
-          const { body } = await request(api, `/explain?address=${address.split('/')[0]}`)
-          return body.includes('"stale":false') ? { value: body } : { seen: body }
-        },
-        60,
-      )
+      await fleet.lab.eventually(`${host.name} has a route to ${address} that is not stale`, async () => {
+        const { body } = await request(api, `/explain?address=${address.split('/')[0]}`)
+        return body.includes('"stale":false') ? { value: body } : { seen: body }
+      })
     }
 }
 
@@ -100,14 +96,10 @@ test.each(Object.keys(REFLECTORS) as ReflectorName[])(
     await restartDaemon(0, 'SIGTERM')
     mark('the other ends by SIGKILL and comes back')
     await restartDaemon(1, 'SIGKILL')
-    await fleet.lab.eventually(
-      'the new daemons have removed what is left over',
-      async () => {
-        const now = [sweeps(0), sweeps(1)]
-        return now.every((count, i) => count > sweptBefore[i]!) ? { value: now } : { seen: now.join() }
-      },
-      60,
-    )
+    await fleet.lab.eventually('the new daemons have removed what is left over', async () => {
+      const now = [sweeps(0), sweeps(1)]
+      return now.every((count, i) => count > sweptBefore[i]!) ? { value: now } : { seen: now.join() }
+    })
     mark('the reflector is killed and comes back')
     await killReflector()
     await startReflector(name, true)
@@ -126,5 +118,4 @@ test.each(Object.keys(REFLECTORS) as ReflectorName[])(
     expect(forwarding()).toEqual(before)
     await killReflector()
   },
-  180_000,
 )

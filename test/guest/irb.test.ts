@@ -53,7 +53,7 @@ beforeAll(async () => {
   plain = links()
   lab.enter(one.namespace)
   daemons = await Promise.all(hosts.map(start))
-}, 120_000)
+})
 
 afterAll(() => lab.close())
 
@@ -95,14 +95,10 @@ const detach = (vm: Vm, kind: Kind) => change('detach', vm, kind)
 /** `ttl` 1: by no router. */
 async function reaches(from: Vm, to: Vm, ttl = 64): Promise<void> {
   for (const address of addressesOf(to)) {
-    await lab.eventually(
-      `vm${from} reaches ${address}`,
-      async () => {
-        const said = await lab.exec(home(from), 'ping', '-c', '1', '-W', '1', '-t', `${ttl}`, address)
-        return said.includes(' 0% packet loss') ? { value: said } : { seen: said }
-      },
-      30,
-    )
+    await lab.eventually(`vm${from} reaches ${address}`, async () => {
+      const said = await lab.exec(home(from), 'ping', '-c', '1', '-W', '1', '-t', `${ttl}`, address)
+      return said.includes(' 0% packet loss') ? { value: said } : { seen: said }
+    })
   }
 }
 

@@ -123,16 +123,12 @@ test(`${KILLS} kills at random moments under load: each time the kernel is what 
         local_port: { linuxif: `tap${port}` },
       })),
     expectTruth: async (wanted, _daemon, when) => {
-      await lab.eventually(
-        `what its agent wants is held by ${when}`,
-        async () => {
-          const [seen, expected] = [kernel(), due(wanted)]
-          return seen.join() === expected.join()
-            ? { value: seen }
-            : { seen: `${seen.join(', ')} instead of ${expected.join(', ')}` }
-        },
-        20,
-      )
+      await lab.eventually(`what its agent wants is held by ${when}`, async () => {
+        const [seen, expected] = [kernel(), due(wanted)]
+        return seen.join() === expected.join()
+          ? { value: seen }
+          : { seen: `${seen.join(', ')} instead of ${expected.join(', ')}` }
+      })
     },
   })
   await tormented.endure(KILLS)

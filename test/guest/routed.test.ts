@@ -18,7 +18,7 @@ beforeAll(async () => {
   for (const [i, { namespace }] of nodes.hosts.entries()) path(namespace, i + 1, 1000)
   await nodes.start()
   for (const n of [1, 2]) await nodes.attach(n, RED)
-}, 120_000)
+})
 
 afterAll(() => {
   nodes.close()

@@ -62,7 +62,7 @@ beforeAll(async () => {
   const [toClients, toServers] = [readvertise(SERVERS, CLIENTS), readvertise(CLIENTS, SERVERS)]
   await attach(two!, left, { imports: CLIENTS, exports: [], readvertise: toClients }, 'left')
   await attach(two!, right, { imports: SERVERS, exports: [], readvertise: toServers }, 'right')
-}, 180_000)
+})
 
 afterAll(() => fleet.lab.close())
 

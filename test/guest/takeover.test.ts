@@ -27,7 +27,7 @@ beforeAll(async () => {
   await attach(await fleet.startDaemon(hosts[1], [fleet.reflector], { BGP: { vanished_time: 300 } }), vms[1])
   const drivers = { evpn: 'dummy', mpls: 'core' } as const
   bagpipe = await startBagpipe(fleet.lab, hosts[0], fleet.reflector.address, AS, drivers)
-  await session(fleet.lab, bagpipe, fleet.reflector.address, true, 60)
+  await session(fleet.lab, bagpipe, fleet.reflector.address, true)
   await attach(bagpipe, vms[0])
   await fleet.reachesAddress(vms[0], addressOf(2))
 }, 300_000)

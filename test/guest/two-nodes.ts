@@ -101,14 +101,10 @@ export class TwoNodes {
 
   /** What `ping` said once it got answers. */
   async reaches(from: number, address: string, ...options: readonly string[]): Promise<string> {
-    return this.lab.eventually(
-      `vm${from} reaches ${address}`,
-      async () => {
-        const said = await this.ping(from, address, ...options)
-        return said.includes('3 received') ? { value: said } : { seen: said }
-      },
-      60,
-    )
+    return this.lab.eventually(`vm${from} reaches ${address}`, async () => {
+      const said = await this.ping(from, address, ...options)
+      return said.includes('3 received') ? { value: said } : { seen: said }
+    })
   }
 
   ping(from: number, address: string, ...options: readonly string[]): Promise<string> {

@@ -21,8 +21,8 @@ beforeAll(async () => {
   vm2 = fleet.addCustomer(pe2, 2, 2)
   one = await fleet.startDaemon(pe1, [pe2], { BGP: { router_id: '10.77.0.11' } })
   two = await fleet.startDaemon(pe2, [pe1], { BGP: { router_id: '10.77.0.12' } })
-  await session(fleet.lab, one, pe2.address, true, 60)
-}, 120_000)
+  await session(fleet.lab, one, pe2.address, true)
+})
 
 afterAll(() => fleet.lab.close())
 

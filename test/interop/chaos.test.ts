@@ -23,4 +23,4 @@ test(`after each of ${STEPS} steps of faults, forwarding, status and sessions ar
     )
   })
   expect(history.filter((line) => /^\d+:/.test(line))).toHaveLength(STEPS)
-}, 180_000)
+})

@@ -14,7 +14,6 @@ import { ip, peerConfig } from '../support/speakers.ts'
 
 const OURS = '10.77.0.1'
 const THEIRS = '10.77.0.11'
-const TIMEOUT_MS = 60_000
 
 /**
  * The kernel's TCP, which holds back what the peer sends until both sides have made a connection: then the OPENs of both
@@ -80,7 +79,7 @@ describe('of two connections made at once with FRR', () => {
   test.each([
     ['of the peer lives, which has the higher identifier', '10.77.0.11', 64512, 'incoming'],
     ['of ours lives, which has the higher identifier', '10.0.0.1', 64512, 'outgoing'],
-  ] as const)('that %s (RFC 4271 §6.8)', { timeout: TIMEOUT_MS }, async (_, routerId, as, survivor) => {
+  ] as const)('that %s (RFC 4271 §6.8)', async (_, routerId, as, survivor) => {
     const hub = await addReflector(lab, OURS)
     const host = await addNode(lab, hub, 'frr', THEIRS)
     await Frr.start(

@@ -224,8 +224,8 @@ describe('1,000 MAC routes through GoBGP', () => {
     )
     const attributes = { extendedCommunities: [encapsulation(8), rt('64512:10')] }
     for (const mac of macs) speaker.originate(source, EVPN, macRoute(INJECTOR, mac, null), attributes)
-    await forwards(lab, one.host, [VM2, FLOOD2, ...macs.map((mac) => `${mac} ${INJECTOR}`)], 60)
-    await forwards(lab, two.host, [VM1, FLOOD1, ...macs.map((mac) => `${mac} ${INJECTOR}`)], 60)
+    await forwards(lab, one.host, [VM2, FLOOD2, ...macs.map((mac) => `${mac} ${INJECTOR}`)])
+    await forwards(lab, two.host, [VM1, FLOOD1, ...macs.map((mac) => `${mac} ${INJECTOR}`)])
     for (const mac of macs) speaker.withdraw(source, EVPN, macRoute(INJECTOR, mac, null))
     await connected()
     speaker.stop('done')
@@ -238,8 +238,8 @@ describe('what goes wrong', () => {
     await session(lab, one, REFLECTOR, false)
     await connected()
     reflector = await startReflector()
-    await session(lab, one, REFLECTOR, true, 60)
-    await session(lab, two, REFLECTOR, true, 60)
+    await session(lab, one, REFLECTOR, true)
+    await session(lab, two, REFLECTOR, true)
     await connected()
     await ping(lab, network.sites[0].vm, network.sites[1].vm)
   })
@@ -259,11 +259,9 @@ describe('what goes wrong', () => {
     await ping(lab, site.vm, network.sites[1].vm)
   })
 
-  test('a daemon is stopped: a Cease, exit code 0, within a second, forwarding kept', async () => {
+  test('a daemon is stopped: a Cease, exit code 0, forwarding kept', async () => {
     const [, site] = network.sites
-    const before = performance.now()
     expect(await two.process.stop('SIGTERM')).toBe(0)
-    expect(performance.now() - before).toBeLessThan(1000)
     expect(await remoteEntries(site.host)).toEqual([VM1, FLOOD1].sort())
     expect(reflector.tail(50)).toContain('administrative shutdown')
     two = await startNode(lab, network, site)

@@ -106,15 +106,11 @@ interface Paths {
 }
 
 test('FRR, without memberships, gets routes without an importer, from its reflector and across another (RFC 4684 §4)', async () => {
-  await lab.eventually(
-    'FRR has both routes of both reflectors',
-    async () => {
-      const { peers = {} } = await frr.shown<Summary>('bgp l2vpn evpn summary')
-      const received = [RR1, RR2].map((address) => peers[address]?.pfxRcd ?? 0)
-      return received.every((count) => count === 2) ? { value: received } : { seen: JSON.stringify(peers) }
-    },
-    30,
-  )
+  await lab.eventually('FRR has both routes of both reflectors', async () => {
+    const { peers = {} } = await frr.shown<Summary>('bgp l2vpn evpn summary')
+    const received = [RR1, RR2].map((address) => peers[address]?.pfxRcd ?? 0)
+    return received.every((count) => count === 2) ? { value: received } : { seen: JSON.stringify(peers) }
+  })
 })
 
 test('routes from another AS have a LOCAL_PREF (RFC 4271 §5.1.5)', async () => {

@@ -3,6 +3,7 @@ import { HEADLESS_SETTLE_MS } from '../../src/bgp/rib/stale-routes.ts'
 import { fetchJson } from '../../src/client.ts'
 import { LOG_LINES } from '../../src/events/log-lines.ts'
 import { type LabDaemon, startChanter, startChanterReflector } from '../../src/lab/chanter.ts'
+import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
 import { startGobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { addNode, type LabHost } from '../../src/lab/network.ts'
@@ -21,11 +22,10 @@ const CONVERGED = LOG_LINES['initial-convergence']!.message
 const SECOND_REFLECTOR = '10.77.0.2'
 /** Short, so that a link that fails is noticed within the test. */
 const TIMERS = { hold_time: 3, connect_retry_time: 1 }
-const PATIENCE_SECONDS = 60
 /** Fewer would miss a short outage; a busy machine sends fewer than the flow would. */
 const PACKETS_A_SECOND = 100
 /** A little more than it takes a reflector to be relied on, and stale routes to go. */
-const STALE_SECONDS = HEADLESS_SETTLE_MS / 1000 + 30
+const STALE_SECONDS = HEADLESS_SETTLE_MS / 1000 + PATIENCE_SECONDS
 
 const frrConfig = (address: string) => `router bgp ${AS}
  bgp router-id ${address}
@@ -123,14 +123,14 @@ export class HitlessNetwork {
   }
 
   async sessionsWith({ address }: LabHost, up: boolean): Promise<void> {
-    for (const daemon of this.daemons) await session(this.lab, daemon, address, up, PATIENCE_SECONDS)
+    for (const daemon of this.daemons) await session(this.lab, daemon, address, up)
   }
 
   /** Waits until both nodes send to each other and nowhere else. */
   async forwardsAll(): Promise<void> {
     const [one, two] = this.network.sites
-    await forwards(this.lab, one.host, VM2, PATIENCE_SECONDS)
-    await forwards(this.lab, two.host, VM1, PATIENCE_SECONDS)
+    await forwards(this.lab, one.host, VM2)
+    await forwards(this.lab, two.host, VM1)
   }
 
   async settle(): Promise<void> {
@@ -159,7 +159,7 @@ export class HitlessNetwork {
       'the reflectors are relied on',
       async () => {
         const seconds = (performance.now() - since) / 1000
-        return seconds > STALE_SECONDS - 10 ? { value: seconds } : { seen: `up for ${seconds} s` }
+        return seconds > HEADLESS_SETTLE_MS / 1000 + 20 ? { value: seconds } : { seen: `up for ${seconds} s` }
       },
       STALE_SECONDS,
     )
@@ -172,14 +172,10 @@ export class HitlessNetwork {
     meanwhile()
     await this.startDaemon(node)
     await this.settle()
-    await this.lab.eventually(
-      'the new daemon has removed what is left over',
-      async () => {
-        const now = this.sweeps(node)
-        return now > before ? { value: now } : { seen: this.daemons[node]!.process.tail(2) }
-      },
-      PATIENCE_SECONDS,
-    )
+    await this.lab.eventually('the new daemon has removed what is left over', async () => {
+      const now = this.sweeps(node)
+      return now > before ? { value: now } : { seen: this.daemons[node]!.process.tail(2) }
+    })
   }
 
   /** Does something while packets flow in both directions: none may be lost. */

@@ -8,10 +8,6 @@ import { wholeState } from '../../src/vpn/state.ts'
 import { decodeState } from '../support/state.ts'
 import { HitlessNetwork } from './hitless-network.ts'
 
-/** What is waited for has limits of its own, of which a case has several. */
-const TIMEOUT_MS = 240_000
-const PATIENCE_SECONDS = 60
-
 /** Makes a state file what the first release would have written. */
 function makeOld(file: string, namespace: string): void {
   const { instances, footprint, ...daemon } = decodeState(readFileSync(file, 'utf8'))
@@ -38,55 +34,39 @@ describe.each(['frr', 'gobgp with graceful restart', 'gobgp without', 'chanter']
       ['ends by SIGTERM', 'SIGTERM', false],
       ['ends by SIGKILL', 'SIGKILL', false],
       ['is upgraded from the first release', 'SIGTERM', true],
-    ] as const)(
-      'a daemon %s and comes back',
-      async (what, signal, upgraded) => {
-        await net.expectNoLoss(`a daemon ${what} and comes back`, () =>
-          net.restartDaemon(0, signal, () => {
-            const { host } = net.daemons[0]!
-            if (upgraded) makeOld(join(net.lab.directory, `${host.name}.state`), host.namespace)
-          }),
-        )
-      },
-      TIMEOUT_MS,
-    )
+    ] as const)('a daemon %s and comes back', async (what, signal, upgraded) => {
+      await net.expectNoLoss(`a daemon ${what} and comes back`, () =>
+        net.restartDaemon(0, signal, () => {
+          const { host } = net.daemons[0]!
+          if (upgraded) makeOld(join(net.lab.directory, `${host.name}.state`), host.namespace)
+        }),
+      )
+    })
 
-    test(
-      'the reflector is killed and comes back',
-      async () => {
-        await net.expectNoLoss('the reflector is killed and comes back', async () => {
-          await net.killReflector(0)
-          await net.startReflector(0, true)
-          await net.settle()
-        })
-      },
-      TIMEOUT_MS,
-    )
+    test('the reflector is killed and comes back', async () => {
+      await net.expectNoLoss('the reflector is killed and comes back', async () => {
+        await net.killReflector(0)
+        await net.startReflector(0, true)
+        await net.settle()
+      })
+    })
 
-    test(
-      'the link to the reflector flaps',
-      async () => {
-        const [{ host: reflector }] = net.reflectors as [HitlessNetwork['reflectors'][number]]
-        const at = ['-n', reflector.namespace, 'addr']
-        await net.expectNoLoss('the link to the reflector flaps', async () => {
-          await run('ip', ...at, 'del', `${reflector.address}/24`, 'dev', 'underlay')
-          await net.lab.eventually(
-            'both nodes have noticed',
-            async () => {
-              const states = await Promise.all(
-                net.daemons.map(({ host }) =>
-                  net.lab.exec(host.namespace, 'ss', '-Hnt', 'state', 'established', 'dport', '=', ':179'),
-                ),
-              )
-              return states.every((state) => state === '') ? { value: true } : { seen: states.join() }
-            },
-            PATIENCE_SECONDS,
+    test('the link to the reflector flaps', async () => {
+      const [{ host: reflector }] = net.reflectors as [HitlessNetwork['reflectors'][number]]
+      const at = ['-n', reflector.namespace, 'addr']
+      await net.expectNoLoss('the link to the reflector flaps', async () => {
+        await run('ip', ...at, 'del', `${reflector.address}/24`, 'dev', 'underlay')
+        await net.lab.eventually('both nodes have noticed', async () => {
+          const states = await Promise.all(
+            net.daemons.map(({ host }) =>
+              net.lab.exec(host.namespace, 'ss', '-Hnt', 'state', 'established', 'dport', '=', ':179'),
+            ),
           )
-          await run('ip', ...at, 'add', `${reflector.address}/24`, 'dev', 'underlay')
-          await net.settle()
+          return states.every((state) => state === '') ? { value: true } : { seen: states.join() }
         })
-      },
-      TIMEOUT_MS,
-    )
+        await run('ip', ...at, 'add', `${reflector.address}/24`, 'dev', 'underlay')
+        await net.settle()
+      })
+    })
   },
 )

@@ -110,4 +110,4 @@ test('every wrong attach or detach gets a client error with the reason', async (
   expect(answers.get(200)).toBeGreaterThan(100)
   expect(answers.get(400)).toBeGreaterThan(100)
   expect((await request(daemon.api, '/ping')).status).toBe(200)
-}, 300_000)
+})

@@ -44,17 +44,13 @@ async function expectTruth(
   when: string,
 ): Promise<void> {
   const networks = new Set([...wanted.values()].filter((network) => network !== null))
-  await lab.eventually(
-    `what its agent wants is held by ${when}`,
-    async () => {
-      const seen = await kernel(host)
-      const due = dueOf(wanted, seen.suffixes)
-      return JSON.stringify(seen.entries) === JSON.stringify(due)
-        ? { value: seen }
-        : { seen: `${JSON.stringify(seen.entries)} instead of ${JSON.stringify(due)}` }
-    },
-    20,
-  )
+  await lab.eventually(`what its agent wants is held by ${when}`, async () => {
+    const seen = await kernel(host)
+    const due = dueOf(wanted, seen.suffixes)
+    return JSON.stringify(seen.entries) === JSON.stringify(due)
+      ? { value: seen }
+      : { seen: `${JSON.stringify(seen.entries)} instead of ${JSON.stringify(due)}` }
+  })
   await lab.eventually('nothing is on its way any more', async () => {
     const { footprint, instances } = decodeState(
       readFileSync(join(lab.directory, `${host.name}.state`), 'utf8'),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { LONGEST_OUTAGE_MS } from '../support/flow.ts'
 import { ARRIVALS, Migrations, ORDERS } from '../support/migrations.ts'
 
 /** `bench/migrations.ts` plays many more. */
@@ -23,6 +24,6 @@ describe.each([
         `${reflector}: ${arrival}, old node detached ${order}: ${Math.round(outageMs)} ms (${Math.round(labMs)} ms of the lab), ${strays} stray losses`,
       )
     expect(there.duplicates).toBe(0)
-    for (const { outageMs } of migrations) expect(outageMs).toBeLessThan(2000)
+    for (const { outageMs } of migrations) expect(outageMs).toBeLessThan(LONGEST_OUTAGE_MS)
   })
 })

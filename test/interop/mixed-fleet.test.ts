@@ -75,14 +75,10 @@ function advertise(by: Speaker, address: string, mac: string): void {
 
 /** Waits until the collector has so many routes of others. */
 async function learns(collector: Collector, count: number): Promise<void> {
-  await lab.eventually(
-    `${count} routes of others`,
-    async () => {
-      const learnt = [...collector.routes.values()].filter(({ source }) => source.peer !== null)
-      return learnt.length === count ? { value: learnt } : { seen: `${learnt.length}` }
-    },
-    30,
-  )
+  await lab.eventually(`${count} routes of others`, async () => {
+    const learnt = [...collector.routes.values()].filter(({ source }) => source.peer !== null)
+    return learnt.length === count ? { value: learnt } : { seen: `${learnt.length}` }
+  })
 }
 
 describe('with FRR as the reflector', () => {

@@ -290,17 +290,13 @@ describe.each([
     lab.start(namespace, namespace, BIRD, '-f', '-c', file, '-s', join(lab.directory, `${namespace}.ctl`))
     const families = [IPV4_UNICAST, IPV6_UNICAST, VPNV4]
     const capabilities = { families, fourOctetAs, routeRefresh: true, role: 3, extendedMessage: true }
-    await lab.eventually(
-      'BIRD answers',
-      async () => {
-        session?.close()
-        session = new Session(65001, 0x0a000002, capabilities)
-        for (let i = 0; i < ANSWER_POLLS && session.heard.length === 0; i++)
-          await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
-        return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
-      },
-      60,
-    )
+    await lab.eventually('BIRD answers', async () => {
+      session?.close()
+      session = new Session(65001, 0x0a000002, capabilities)
+      for (let i = 0; i < ANSWER_POLLS && session.heard.length === 0; i++)
+        await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
+      return session.heard.length > 0 ? { value: session } : { seen: 'nothing' }
+    })
     await lab.eventually('BIRD has said everything', async () => {
       const ended = session!.heard.filter((hex) => /ff(001702|001d02)/.test(hex)).length
       return ended === families.length ? { value: ended } : { seen: `${ended} End-of-RIB` }

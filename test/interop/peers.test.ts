@@ -84,19 +84,15 @@ async function listed(peer: string, { api }: LabDaemon = daemon): Promise<Listed
 /** Waits until the daemon lists the peer so. */
 function shows(peer: string, what: Partial<Listed> | RegExp, of: LabDaemon = daemon): Promise<Listed> {
   const expected = what instanceof RegExp ? { reason: expect.stringMatching(what) } : what
-  return lab.eventually(
-    `${peer} is ${what instanceof RegExp ? what : JSON.stringify(what)}`,
-    async () => {
-      const seen = await listed(peer, of)
-      try {
-        expect(seen).toMatchObject(expected)
-        return { value: seen }
-      } catch {
-        return { seen: JSON.stringify(seen) }
-      }
-    },
-    40,
-  )
+  return lab.eventually(`${peer} is ${what instanceof RegExp ? what : JSON.stringify(what)}`, async () => {
+    const seen = await listed(peer, of)
+    try {
+      expect(seen).toMatchObject(expected)
+      return { value: seen }
+    } catch {
+      return { seen: JSON.stringify(seen) }
+    }
+  })
 }
 
 const up = (peer: string, of: LabDaemon = daemon): Promise<Listed> =>
@@ -104,14 +100,10 @@ const up = (peer: string, of: LabDaemon = daemon): Promise<Listed> =>
 
 /** Waits until the output matches. */
 const prints = (what: string, look: () => Promise<string>, pattern: RegExp): Promise<string> =>
-  lab.eventually(
-    `${what} says ${pattern}`,
-    async () => {
-      const seen = await look()
-      return pattern.test(seen) ? { value: seen } : { seen }
-    },
-    20,
-  )
+  lab.eventually(`${what} says ${pattern}`, async () => {
+    const seen = await look()
+    return pattern.test(seen) ? { value: seen } : { seen }
+  })
 
 function startNode(settings: DaemonSettings, name = 'node', address = NODE): Promise<LabDaemon> {
   return startChanter(

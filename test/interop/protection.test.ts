@@ -83,10 +83,8 @@ function speaker(address: string, peer: Partial<PeerConfig>, reflector: string):
 const state = (of: Speaker): string => [...of.peers.values()][0]!.sessions.state
 
 async function established(of: Speaker, what: string): Promise<void> {
-  await lab.eventually(
-    what,
-    async () => (state(of) === 'Established' ? { value: true } : { seen: state(of) }),
-    40,
+  await lab.eventually(what, async () =>
+    state(of) === 'Established' ? { value: true } : { seen: state(of) },
   )
 }
 
@@ -153,14 +151,10 @@ describe('TCP MD5 signatures with GoBGP (RFC 2385)', () => {
     )
     speakers.push(one)
     await one.start()
-    await lab.eventually(
-      'GoBGP is a dynamic neighbour',
-      async () => {
-        const states = [...one.peers.values()].map(({ sessions }) => sessions.state)
-        return states[0] === 'Established' ? { value: true } : { seen: states.join() }
-      },
-      40,
-    )
+    await lab.eventually('GoBGP is a dynamic neighbour', async () => {
+      const states = [...one.peers.values()].map(({ sessions }) => sessions.state)
+      return states[0] === 'Established' ? { value: true } : { seen: states.join() }
+    })
   })
 
   test('keep out who has another key', async () => {
@@ -202,7 +196,7 @@ describe('between two of ours', () => {
       return { connected() {}, data, drained() {}, closed() {} }
     })
     const address = prefixLength === 24 ? '10.77.0.0' : from
-    listener.protect({ address: ip(address), prefixLength, ...protection })
+    listener.protect([{ address: ip(address), prefixLength, ...protection }])
     const connection = tcpTransport.connect(
       { address: ip(at === '::' ? from : at), port: PORT, localAddress: ip(from), ...protection },
       { connected: () => connection.write(Buffer.from('hello')), data() {}, drained() {}, closed() {} },

@@ -62,14 +62,10 @@ async function attachAll(): Promise<number[]> {
 }
 
 const ready = () =>
-  lab.eventually(
-    'the daemon is ready',
-    async () => {
-      const { status, body } = await request(daemon.api, '/readyz')
-      return status === 200 ? { value: body } : { seen: body }
-    },
-    60,
-  )
+  lab.eventually('the daemon is ready', async () => {
+    const { status, body } = await request(daemon.api, '/readyz')
+    return status === 200 ? { value: body } : { seen: body }
+  })
 
 test('repeated attaches of an agent after a restart change nothing', { timeout: 1_200_000 }, async () => {
   const first = await attachAll()

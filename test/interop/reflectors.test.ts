@@ -113,7 +113,7 @@ async function startNode(number: number, vtep?: string): Promise<Node> {
   ]
   lab.start(host.namespace, host.name, 'env', ...variables, CHANTER, 'daemon', '--config-file', config)
   const api = { host: '', port: 0, socket }
-  await lab.eventually(`${host.name} answers`, async () => ({ value: await request(api, '/ping') }), 60)
+  await lab.eventually(`${host.name} answers`, async () => ({ value: await request(api, '/ping') }))
   return { host, api }
 }
 
@@ -132,16 +132,12 @@ interface PeerFacts {
 const peerFacts = ({ api }: Node) => fetchJson<PeerFacts>(api, `/looking-glass/bgp/peers/${AT[0]}`)
 
 const established = ({ host, api }: Node): Promise<PeerFacts> =>
-  lab.eventually(
-    `${host.name} has a session with ${AT[0]}`,
-    async () => {
-      const facts = await peerFacts({ host, api })
-      return facts.protocol.state === 'Established'
-        ? { value: facts }
-        : { seen: JSON.stringify(facts.protocol) }
-    },
-    30,
-  )
+  lab.eventually(`${host.name} has a session with ${AT[0]}`, async () => {
+    const facts = await peerFacts({ host, api })
+    return facts.protocol.state === 'Established'
+      ? { value: facts }
+      : { seen: JSON.stringify(facts.protocol) }
+  })
 
 /** The session of the last reflector is over. */
 const lost = ({ host, api }: Node): Promise<string> =>
@@ -194,7 +190,19 @@ async function takesIpv6Vtep(number: number): Promise<boolean> {
   return takes
 }
 
-/** What a reflector does for two nodes, as the cells of its row. */
+/** Attaches endpoints in an EVPN instance and a VRF that both nodes have. */
+async function attachOnBoth(number: number): Promise<void> {
+  const [one, two] = nodes
+  for (const [node, last] of [
+    [one, 1],
+    [two, 2],
+  ] as const) {
+    await attach(node, 'evpn', `net${number}`, 200 + number, `${number}.${last}`)
+    await attach(node, 'ipvpn', `vrf${number}`, 300 + number, `${number}.${last}`)
+  }
+}
+
+/** What a reflector does for two nodes, as the cells of its row; they have had endpoints since before it started. */
 async function measured(number: number): Promise<string[]> {
   const [one, two, three] = nodes
   const { families, announced } = (await established(one)).capabilities
@@ -205,13 +213,6 @@ async function measured(number: number): Promise<string[]> {
   const hasConstraint = families.includes('ipv4/rtc')
   const other = `10.0.${number}.9/32`
   await attach(two, 'ipvpn', `other${number}`, 100 + number, `${number}.9`)
-  for (const [node, last] of [
-    [one, 1],
-    [two, 2],
-  ] as const) {
-    await attach(node, 'evpn', `net${number}`, 200 + number, `${number}.${last}`)
-    await attach(node, 'ipvpn', `vrf${number}`, 300 + number, `${number}.${last}`)
-  }
   if (hasEvpn) {
     await learns(two, `02:00:00:00:${number}:01`, ':0:192.0.2.11"')
     await learns(one, `02:00:00:00:${number}:02`, ':0:192.0.2.12"')
@@ -231,6 +232,7 @@ async function measured(number: number): Promise<string[]> {
 test.each(REFLECTORS.map((reflector, i) => [reflector.name, reflector, 10 + i] as const))(
   '%s does what the page says',
   async (name, { commands }, number) => {
+    await attachOnBoth(number)
     const running = commands().map((command, i) =>
       lab.start((i === 0 ? first : second).namespace, `${name.split(' ')[0]}${i}`, ...command),
     )

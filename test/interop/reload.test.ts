@@ -1,11 +1,17 @@
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { fetchJson } from '../../src/client.ts'
+import { connect } from 'node:tls'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fetchJson, request } from '../../src/client.ts'
+import { UNPROTECTED } from '../../src/config/api-options.ts'
 import { CHANTER, formatIni, type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { gobgpConfig } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
+import { Authority, pem } from '../support/certificates.ts'
 import { session } from '../support/interop.ts'
 
 const AS = 64512
@@ -100,20 +106,121 @@ test('peers are added, changed and removed while the session and the routes of a
 
   write({ peers: `${A.address},${B.address}` }, { [`BGP_PEER:${B.address}`]: { hold_time: '30' } })
   daemon.process.signal('SIGHUP')
-  await lab.eventually(
-    'B has another session',
-    async () => {
-      const since = await establishedAt(B)
-      return since > first ? { value: since } : { seen: `since ${since}` }
-    },
-    60,
-  )
+  await lab.eventually('B has another session', async () => {
+    const since = await establishedAt(B)
+    return since > first ? { value: since } : { seen: `since ${since}` }
+  })
 
   write({ peers: A.address })
   expect(await reload()).toBe(`peer ${B.address} removed`)
   expect(await establishedAt(A)).toBe(began)
   expect(await routes(A.address)).toBe(1)
   expect(await fetchJson(daemon.api, '/status')).toMatchObject({ ok: true, problems: [] })
+})
+
+describe('certificates and token of the API', () => {
+  const [OLD, NEW] = ['0123456789abcdef0123', 'fedcba9876543210fedc']
+  let authority: Authority
+  const token = () => join(lab.directory, 'token')
+
+  /** The status of `/ping` on an address that is no loopback one, and the serial number of the certificate there. */
+  async function ask(presented: string, ca = authority.ca): Promise<readonly [number, string]> {
+    const socket = connect({ host: US, port: daemon.api.port, ca: pem(ca) })
+    await once(socket, 'secureConnect')
+    const { serialNumber } = socket.getPeerCertificate()
+    socket.destroy()
+    const { status } = await request({ ...daemon.api, token: presented, tls: { ca: pem(ca) } }, '/ping')
+    return [status, serialNumber]
+  }
+
+  beforeAll(() => {
+    authority = new Authority(lab.directory, 'ca')
+    authority.issue('node', US)
+    writeFileSync(token(), OLD)
+    const files = `token_file = ${token()}\ntls_cert_file = ${lab.directory}/node.crt\ntls_key_file = ${lab.directory}/node.key`
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^unprotected = .*$/m, files))
+  })
+
+  test('are taken as they are renewed, by command and by signal, and no session ends', async () => {
+    const began = await establishedAt(A)
+    expect(await reload()).toContain('[API] unprotected: yes-anyone-may-reconfigure-this-node -> no')
+    const [status, first] = await ask(OLD)
+    expect(status).toBe(200)
+
+    const { cert, key } = authority.issue('node', US)
+    writeFileSync(token(), NEW)
+    expect((await reload('--dry-run')).split('\n')).toEqual([
+      `[API] token_file: ${token()} -> ${token()}, with other content`,
+      `[API] tls_cert_file: ${cert} -> ${cert}, with other content`,
+      `[API] tls_key_file: ${key} -> ${key}, with other content`,
+      'dry run: nothing was changed',
+    ])
+    expect(await ask(OLD)).toEqual([200, first])
+    await reload()
+    const [refused, second] = await ask(OLD)
+    expect(refused).toBe(401)
+    expect(second).not.toBe(first)
+    expect(await ask(NEW)).toEqual([200, second])
+
+    authority.issue('node', US)
+    daemon.process.signal('SIGHUP')
+    await lab.eventually('the third certificate is in use', async () => {
+      const [, third] = await ask(NEW)
+      return third === second ? { seen: third } : { value: third }
+    })
+    expect(await establishedAt(A)).toBe(began)
+  })
+
+  test('that cannot be used change nothing', async () => {
+    const before = await ask(NEW)
+    const other = new Authority(lab.directory, 'other').issue('stranger', US)
+    writeFileSync(join(lab.directory, 'node.key'), pem(other.key))
+    await expect(reload()).rejects.toThrow(
+      /tls_cert_file = .*: cannot be used with tls_key_file .*key values mismatch/,
+    )
+    expect(await ask(NEW)).toEqual(before)
+    authority.issue('node', US)
+    await reload()
+  })
+
+  /** What `/ping` answers over the one connection of an agent, again and again. */
+  function overOne(agent: http.Agent, module: Pick<typeof http, 'get'>, options: object = {}) {
+    return async (): Promise<number | undefined> => {
+      const asked = module.get({ host: US, port: daemon.api.port, path: '/ping', agent, ...options })
+      const [answer] = (await once(asked, 'response')) as [http.IncomingMessage]
+      answer.resume()
+      await once(answer, 'end')
+      return answer.statusCode
+    }
+  }
+
+  test('are asked of connections that are older, too', async () => {
+    const replace = (pattern: RegExp, by: string) =>
+      writeFileSync(file, readFileSync(file, 'utf8').replace(pattern, by))
+    replace(/^token_file[^[]*/m, `unprotected = ${UNPROTECTED}\n\n`)
+    await reload()
+    const plainAgent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+    const plain = overOne(plainAgent, http)
+    expect(await plain()).toBe(200)
+
+    const own = `tls_cert_file = ${lab.directory}/node.crt\ntls_key_file = ${lab.directory}/node.key`
+    replace(/^unprotected = .*$/m, `${own}\ntls_client_ca_file = ${authority.ca}`)
+    await reload()
+    expect(await plain()).toBe(401)
+    const client = authority.issue('client', US)
+    const tlsAgent = new https.Agent({ keepAlive: true, maxSockets: 1 })
+    const given = { ca: pem(authority.ca), cert: pem(client.cert), key: pem(client.key) }
+    const certified = overOne(tlsAgent, https, given)
+    expect(await certified()).toBe(200)
+
+    replace(/^tls_client_ca_file = .*$/m, `tls_client_ca_file = ${new Authority(lab.directory, 'next').ca}`)
+    await reload()
+    expect(await certified()).toBe(401)
+    for (const agent of [plainAgent, tlsAgent]) agent.destroy()
+    replace(/^tls_cert_file[^[]*/m, `unprotected = ${UNPROTECTED}\n\n`)
+    await reload()
+    expect((await request(daemon.api, '/ping')).status).toBe(200)
+  })
 })
 
 test('a typo changes nothing, by command and by signal, and is told', async () => {

@@ -10,5 +10,4 @@ test.each(SCENARIOS.map((scenario) => [`${scenario.name}, ${scenario.peer}`, sce
     expect(failure).toBeUndefined()
     if (flows.sent > 0) console.log(`${scenario.name}: ${flows.lost} of ${flows.sent} packets lost`)
   },
-  120_000,
 )

@@ -64,14 +64,10 @@ async function seenBy({ api }: Gobgp): Promise<{ up: boolean; established: numbe
 }
 
 async function up(of: Gobgp, what: string, wanted: (seen: Awaited<ReturnType<typeof seenBy>>) => boolean) {
-  return lab.eventually(
-    what,
-    async () => {
-      const seen = await seenBy(of)
-      return seen.up && wanted(seen) ? { value: seen } : { seen: JSON.stringify(seen) }
-    },
-    60,
-  )
+  return lab.eventually(what, async () => {
+    const seen = await seenBy(of)
+    return seen.up && wanted(seen) ? { value: seen } : { seen: JSON.stringify(seen) }
+  })
 }
 
 const config = ({ address }: Gobgp, changes: Partial<PeerConfig> = {}): PeerConfig =>

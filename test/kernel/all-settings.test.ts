@@ -58,4 +58,4 @@ test('a setting of all interfaces makes the daemon read each owned one, a few of
   // two links a network, and nothing for those of others
   expect(many.questions - few.questions).toBeLessThanOrEqual(2 * 2 * 30)
   expect(many.most).toBeLessThanOrEqual(QUESTIONS_A_TURN)
-}, 120_000)
+})

@@ -35,9 +35,6 @@ async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
   dataplane.complete()
 }
 
-/** It takes a tenth of a second; more than this no busy machine explains. */
-const REPAIR_SECONDS = 15
-
 afterEach(() => {
   lab.close()
   run('ip nexthop flush')
@@ -327,10 +324,8 @@ function state(): string {
 }
 
 async function becomes(before: string): Promise<void> {
-  await eventually(
-    'as before',
-    async () => (state() === before ? { value: null } : { seen: changes(before) }),
-    REPAIR_SECONDS,
+  await eventually('as before', async () =>
+    state() === before ? { value: null } : { seen: changes(before) },
   )
 }
 

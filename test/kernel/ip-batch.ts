@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from './namespace.ts'
 
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 
 /**
  * An `ip` or `bridge` that stays and answers one question after the other, since to start one for each takes long in the guest. Questions do not

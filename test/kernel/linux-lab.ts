@@ -16,7 +16,6 @@ import { forgetIp, holdsIp, type IpEntry, overwriteIp } from './ip-witness.ts'
 import { iproute } from './iproute.ts'
 import { run } from './namespace.ts'
 
-const PATIENCE_SECONDS = 20
 /** Turns of the event loop in which all work that was noticed is done, but for very large work. */
 const CALM_TURNS = 1000
 /** In so many of them the kernel is asked for news, which takes long in the guest. */
@@ -24,7 +23,8 @@ const CALM_POLLS = 100
 
 /** Linux in the namespace of this process, which is emptied of links when the lab closes. */
 export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
-  let driver = new LinuxDriver({ clock: systemClock, ...options })
+  const { clock = systemClock } = options
+  let driver = new LinuxDriver({ ...options, clock })
   let reconciler: Reconciler | undefined
   let monitor: ChildProcess | undefined
 
@@ -41,10 +41,8 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
   }
 
   function until(condition: () => boolean): Promise<void> {
-    return eventually(
-      String(condition),
-      async () => (condition() ? { value: undefined } : { seen: 'it does not hold' }),
-      PATIENCE_SECONDS,
+    return eventually(String(condition), async () =>
+      condition() ? { value: undefined } : { seen: 'it does not hold' },
     )
   }
 
@@ -54,9 +52,9 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     },
     restart({ deaf = false, resyncMs = 0 } = {}) {
       stop()
-      driver = new LinuxDriver({ clock: systemClock, ...options })
+      driver = new LinuxDriver({ ...options, clock })
       if (deaf) driver.watch = () => {}
-      reconciler = new Reconciler({ clock: systemClock, driver, events: noEvents, resyncMs })
+      reconciler = new Reconciler({ clock, driver, events: noEvents, resyncMs })
       reconciler.start()
       return reconciler
     },

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { type Clock, systemClock } from '../../src/clock.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { same } from '../../src/dataplane/kinds/index.ts'
 import { isPlaced } from '../../src/dataplane/kinds/link-step.ts'
@@ -10,12 +11,24 @@ import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
 
-/**
- * From the notification, or from the begin of a comparison, until the repair of drift. It takes a tenth of a second; more than this is
- * no busy machine but a wait that grows, as that of fights does, up to a minute.
- */
-const REPAIR_MS = 10_000
+/** Longer than any wait before drift is repaired; those of fights grow, up to a minute. */
+const REPAIR_MS = 2000
 const RESYNC_MS = 500
+
+/** The longest wait of the tasks that a clock was to run later. */
+class Waits {
+  longestMs = 0
+  readonly clock: Clock = {
+    ...systemClock,
+    after: (ms, task) =>
+      systemClock.after(ms, () => {
+        this.longestMs = Math.max(this.longestMs, ms)
+        task()
+      }),
+  }
+}
+
+let waits: Waits
 
 let lab: Lab
 let dataplane: Reconciler
@@ -29,7 +42,8 @@ const everything: Entry[] = [
 ]
 
 async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
-  lab = linuxLab()
+  waits = new Waits()
+  lab = linuxLab({ clock: waits.clock })
   dataplane = lab.restart(options)
   lab.addInterface('tap1')
   for (const entry of everything) dataplane.want(entry)
@@ -40,7 +54,8 @@ afterEach(() => lab.close())
 
 /** As the bridge of an agent, whose MAC address is the lowest of its ports'. */
 test('each port that lowers the address of an external bridge costs its neighbours a moment only', async () => {
-  lab = linuxLab()
+  waits = new Waits()
+  lab = linuxLab({ clock: waits.clock })
   dataplane = lab.restart()
   lab.addBridge('br0')
   const entries: Entry[] = [
@@ -54,13 +69,13 @@ test('each port that lowers the address of an external bridge costs its neighbou
   for (let i = 0; i < 12; i++) {
     lab.addInterface(`port${i}`)
     run(`ip link set port${i} address 00:00:5e:00:00:${99 - i}`)
-    const begun = performance.now()
+    waits.longestMs = 0
     run(`ip link set port${i} master br0`)
     expect(lab.driver.link('br0')?.mac).toBe(lab.driver.link(`port${i}`)?.mac)
     await lab.until(() => entries.slice(1).every(isThere))
-    times.push(Math.round(performance.now() - begun))
+    times.push(waits.longestMs)
   }
-  console.log(`neighbours back after ${times.join(', ')} ms`)
+  console.log(`neighbours back after waits of ${times.join(', ')} ms`)
   expect(Math.max(...times)).toBeLessThan(REPAIR_MS)
   expect([...dataplane.statuses.failures()]).toEqual([])
 })
@@ -104,17 +119,16 @@ const MISCHIEFS: [string, () => void][] = [
 ]
 
 describe.each([
-  ['notified', {}, REPAIR_MS],
-  ['not notified', { deaf: true, resyncMs: RESYNC_MS }, RESYNC_MS + REPAIR_MS],
-])('%s', (_, options, limitMs) => {
+  ['notified', {}],
+  ['not notified', { deaf: true, resyncMs: RESYNC_MS }],
+])('%s', (_, options) => {
   test.each(MISCHIEFS)('%s: repaired in time', async (what, mischief) => {
     await begin(options)
-    const begun = performance.now()
+    waits.longestMs = 0
     mischief()
     await lab.until(() => everything.every(isThere))
-    const ms = performance.now() - begun
     for (const entry of everything) expect(lab.holds(entry), JSON.stringify(entry)).toBe(true)
-    console.log(`${what}: whole again after ${ms.toFixed(0)} ms`)
-    expect(ms).toBeLessThan(limitMs)
+    console.log(`${what}: whole again after waits of up to ${waits.longestMs} ms`)
+    expect(waits.longestMs).toBeLessThan(REPAIR_MS)
   })
 })

@@ -59,7 +59,7 @@ test.each([LISTS, FRONTEND])('packages are installed when another process gives 
   const root = aptRoot()
   const holder = await hold(join(root, name))
   const seen = install(root)
-  const look = { seen: () => seen.output, withinSeconds: 20 }
+  const look = { seen: () => seen.output }
   await until('the process that is waited for', () => seen.output.includes('waiting'), look)
   expect(seen.output).toMatch(
     new RegExp(
@@ -75,7 +75,7 @@ test('a lock that is never released is named', async () => {
   const root = aptRoot()
   const holder = await hold(join(root, LISTS))
   const seen = install(root, { LOCK_SECONDS: '1' })
-  await until('the end', () => seen.code !== null, { seen: () => seen.output, withinSeconds: 20 })
+  await until('the end', () => seen.code !== null, { seen: () => seen.output })
   expect(seen.code).toBe(1)
   expect(seen.output).toMatch(new RegExp(`${LISTS}\\. It is held by process ${holder.pid} `))
   expect(seen.output).toMatch(/FAILED: apt-get update, for whose lock we waited \d+ seconds/)

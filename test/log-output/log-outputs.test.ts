@@ -1,24 +1,30 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
 import { createLog, plainLog } from '../../src/log.ts'
 import { FileSink } from '../../src/log-output/file-sink.ts'
 import { LogOutput } from '../../src/log-output/log-output.ts'
 import { LogOutputs, STANDARD_OUTPUT } from '../../src/log-output/log-outputs.ts'
 import { journalSink, syslogSink } from '../../src/log-output/message-sinks.ts'
 import { type RotationOptions, rotationDue } from '../../src/log-output/rotation.ts'
-import { receiveDatagrams } from '../support/datagram.ts'
+import { type DatagramReceiver, receiveDatagrams } from '../support/datagram.ts'
 import { temporaryFiles } from '../support/files.ts'
+import { until } from '../support/until.ts'
 
 const DAEMON = 3
+const takenBy = (receiver: DatagramReceiver) => {
+  const taken = receiver.take()
+  return taken.length > 0 && taken
+}
 const line = (msg: string, level = 'info') =>
   `${JSON.stringify({ level, time: 'now', part: 'bgp', peer: '::1', msg })}\n`
+
+const PATIENCE_MS = PATIENCE_SECONDS * 1000
 
 afterEach(() => void vi.useRealTimers())
 
 describe('a file', () => {
-  const PATIENCE_MS = 5000
-
   function fileOutput(rotation: RotationOptions, path = join(temporaryFiles({}), 'log')) {
     const output = new LogOutput(FileSink.openSync(path, rotation), { path })
     const write = async (text: string) => {
@@ -108,7 +114,7 @@ describe('messages', () => {
     const receiver = receiveDatagrams(path)
     const output = new LogOutput(syslogSink(DAEMON, path), { path })
     for (const level of ['error', 'warn', 'info', 'debug']) output.write(line('session state', level))
-    await output.flush(5000)
+    await output.flush(PATIENCE_MS)
     expect(receiver.take()).toEqual(
       [27, 28, 30, 31].map((priority, i) => {
         const text = line('session state', ['error', 'warn', 'info', 'debug'][i]).trimEnd()
@@ -122,7 +128,7 @@ describe('messages', () => {
     const receiver = receiveDatagrams(path)
     const output = new LogOutput(journalSink(DAEMON, path), { path })
     output.write(line('session\nstate', 'warn'))
-    await output.flush(5000)
+    await output.flush(PATIENCE_MS)
     const field = (name: string, value: string) =>
       `${name}\n${String.fromCharCode(Buffer.byteLength(value))}${'\0'.repeat(7)}${value}\n`
     expect(receiver.take()).toEqual([
@@ -144,13 +150,10 @@ describe('messages', () => {
     const count = 1000
     for (let i = 0; i < count; i++) output.write(line(`line ${i}`))
     const taken: string[] = []
-    await vi.waitFor(
-      () => {
-        taken.push(...receiver.take())
-        expect(taken).toHaveLength(count)
-      },
-      { timeout: 15_000, interval: 1 },
-    )
+    await until('all lines', () => {
+      taken.push(...receiver.take())
+      return taken.length >= count
+    })
     expect(taken.map((text) => Number(/line (\d+)/.exec(text)?.[1]))).toEqual(taken.map((_, i) => i))
     expect(output.health()).toEqual({ path, dropped: 0, failure: null })
   })
@@ -159,16 +162,15 @@ describe('messages', () => {
     const path = join(temporaryFiles({}), 'dev-log')
     const output = new LogOutput(syslogSink(DAEMON, path), { path })
     output.write(line('early'))
-    await vi.waitFor(() => expect(output.health().failure?.reason).toContain('ENOENT'))
+    const reason = (code: string) => () => output.health().failure?.reason.includes(code)
+    await until('there is no receiver', reason('ENOENT'))
     const first = receiveDatagrams(path)
-    await vi.waitFor(() => expect(first.take()).toHaveLength(1), { timeout: 5000 })
+    expect(await until('the early line', () => takenBy(first))).toHaveLength(1)
     first.close()
     output.write(line('late'))
-    await vi.waitFor(() => expect(output.health().failure?.reason).toContain('ECONNREFUSED'))
+    await until('the receiver is gone', reason('ECONNREFUSED'))
     const second = receiveDatagrams(path)
-    await vi.waitFor(() => expect(second.take()).toEqual([expect.stringContaining('late')]), {
-      timeout: 5000,
-    })
+    expect(await until('the late line', () => takenBy(second))).toEqual([expect.stringContaining('late')])
     expect(output.health()).toEqual({ path, dropped: 0, failure: null })
   })
 
@@ -178,7 +180,7 @@ describe('messages', () => {
     const output = new LogOutput(syslogSink(DAEMON, path), { path })
     output.write(line('x'.repeat(500_000)))
     output.write(line('next'))
-    await output.flush(5000)
+    await output.flush(PATIENCE_MS)
     expect(receiver.take().map((text) => text.length > 8000)).toEqual([true, false])
   })
 })
@@ -190,7 +192,7 @@ test('the level of the log changes with its file', async () => {
   const write = async (msg: string) => {
     log.debug(`${msg} debug`)
     log.info(`${msg} info`)
-    await output.flush(5000)
+    await output.flush(PATIENCE_MS)
   }
   await write('first')
   await configure(plainLog(true, two))
@@ -212,7 +214,7 @@ describe('destinations', () => {
     outputs.write('first\n')
     await outputs.configure({ ...STANDARD_OUTPUT, file: two })
     outputs.write('second\n')
-    await outputs.flush(5000)
+    await outputs.flush(PATIENCE_MS)
     expect([readFileSync(one, 'utf8'), readFileSync(two, 'utf8')]).toEqual(['first\n', 'second\n'])
     expect(outputs.health()).toEqual({ path: two, dropped: 0, failure: null })
   })
@@ -222,7 +224,7 @@ describe('destinations', () => {
     const outputs = new LogOutputs({ ...STANDARD_OUTPUT, file })
     await expect(outputs.configure({ ...STANDARD_OUTPUT, file: '/nowhere/log' })).rejects.toThrow('ENOENT')
     outputs.write('still here\n')
-    await outputs.flush(5000)
+    await outputs.flush(PATIENCE_MS)
     expect(readFileSync(file, 'utf8')).toBe('still here\n')
   })
 })

@@ -1,9 +1,10 @@
 import { text } from 'node:stream/consumers'
 import { setImmediate as round } from 'node:timers/promises'
 import fc from 'fast-check'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
 import { turn } from '../../src/rest/turns.ts'
+import { until } from '../support/until.ts'
 
 const READER = { destroyed: false }
 
@@ -63,7 +64,7 @@ test('slices that are not read to their end are released', async () => {
   }
   const stream = jsonStream({ of: endless() }, READER)
   for await (const _ of stream) break
-  await vi.waitFor(() => expect(isGivenBack).toBe(true))
+  await until('the slices are released', () => isGivenBack)
 })
 
 test.each(['the connection', 'the answer'])(
@@ -78,7 +79,7 @@ test.each(['the connection', 'the answer'])(
       reader,
     )
     stream.resume()
-    await vi.waitFor(() => expect(looks).toBeGreaterThan(0))
+    await until('it has looked', () => looks > 0)
     if (ended === 'the answer') stream.destroy()
     else reader.destroyed = true
     await round()

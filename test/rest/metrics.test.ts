@@ -63,6 +63,8 @@ const EVENTS: readonly DaemonEvent[] = [
   { type: 'entries-refused', op: 'set', kinds: { route: 4 } },
   { type: 'entries-drifted', count: 7, device: 'br1', entry: 'route …', recurring: 0 },
   { type: 'comparison-differs', missing: 2, different: 0, extra: 1, first: 'missing: route …' },
+  { type: 'config-reloaded' },
+  { type: 'reload-failed' },
   { type: 'state-damaged', file: '/state', reason: 'checksum', aside: '/state.damaged' },
 ]
 
@@ -116,6 +118,8 @@ describe('GET /metrics', () => {
       'chanter_comparison_differences_total{fault="missing"}': 2,
       chanter_state_file_failures_total: 1,
       chanter_broadcast_storms_total: 0,
+      chanter_config_reloads_total: 1,
+      chanter_config_reload_failures_total: 1,
     })
   })
 

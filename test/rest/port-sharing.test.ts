@@ -42,6 +42,7 @@ function apiOf(name: 'linux' | 'dummy') {
     expect([statusCode, body]).toEqual([200, 'null'])
   }
   return {
+    receiveOnly: async () => (await get('/status')).receive_only,
     attach: (instance: object) => ask('attach', instance),
     detach: (instance: object) => ask('detach', instance),
     /** What the looking glass shows of an instance's endpoints. */
@@ -93,6 +94,10 @@ describe('a port in two IP VPNs', () => {
       expect(await api.status()).toEqual(WELL)
     }
     expect(api.warnings()).toEqual([{ type: 'port-shared', instance: 'green', port: 'tap1', holder: 'red' }])
+    expect(await api.receiveOnly()).toEqual({
+      count: 1,
+      ports: [{ local_port: 'tap1', vpn_instance_id: 'green', sends_into: 'red' }],
+    })
   })
 
   test('is a full member of the second once the first is detached and the second attached again (linux)', async () => {
@@ -102,6 +107,7 @@ describe('a port in two IP VPNs', () => {
     await api.detach(RED)
     await api.attach(GREEN)
     expect(await api.shown(GREEN)).toEqual(FULL)
+    expect(await api.receiveOnly()).toEqual({ count: 0, ports: [] })
     expect(await api.status()).toEqual({ ...WELL, instances: { count: 1, endpoints: 1 } })
   })
 })

@@ -89,7 +89,7 @@ export function testApi(
       log: silent,
       events: noEvents,
       counters: new EventCounters(),
-      access,
+      access: () => access,
       views: {
         speaker,
         services: {

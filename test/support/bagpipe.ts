@@ -49,13 +49,9 @@ export async function startBagpipe(
   const path = `PATH=${own('bin')}:${process.env['PATH']}:/usr/sbin:/sbin`
   const command = ['env', path, 'bagpipe-bgp', '--config-file', config]
   const started = lab.start(host.namespace, `bagpipe-${host.name}`, ...command)
-  await lab.eventually(
-    `bagpipe-bgp on ${host.name} answers`,
-    async () => {
-      const { status, body } = await request(api, '/ping')
-      return status === 200 ? { value: body } : { seen: `${status}` }
-    },
-    120,
-  )
+  await lab.eventually(`bagpipe-bgp on ${host.name} answers`, async () => {
+    const { status, body } = await request(api, '/ping')
+    return status === 200 ? { value: body } : { seen: `${status}` }
+  })
   return { host, process: started, api }
 }

@@ -3,10 +3,13 @@ import { monotonicMs } from './flow-account.ts'
 
 /**
  * One end of a flow of numbered UDP packets, as a program: `echo` answers, `send ADDRESS RATE` sends so many a second until SIGTERM and
- * waits for the last answers. Each prints as JSON how often each packet arrived; `send` also when it sent them.
+ * waits for the last answers: a packet that is sent then until it is answered comes behind them. Each prints as JSON how often each packet arrived; `send` also when it sent them.
  */
 const PORT = 7007
-const LAST_ANSWERS_MS = 1000
+const LAST_NUMBER = 0xffff_ffff
+const LAST_EVERY_MS = 100
+/** The other end may have no route by then. */
+const LAST_PATIENCE_MS = 20_000
 /** So many are sent at once when the machine was busy elsewhere, and the rest not at all: they would not fit into the socket at the other end. */
 const BURST = 64
 const RECEIVE_BUFFER_OCTETS = 1 << 20
@@ -22,9 +25,19 @@ const arrivals: number[] = []
 socket.on('error', () => {})
 socket.on('message', (message) => {
   const number = message.readUInt32BE(0)
+  if (number === LAST_NUMBER) {
+    if (mode === 'send') end()
+    return
+  }
   while (arrivals.length <= number) arrivals.push(0)
   arrivals[number]!++
 })
+
+function send(number: number): void {
+  const packet = Buffer.alloc(PACKET_OCTETS)
+  packet.writeUInt32BE(number)
+  socket.send(packet, PORT, address)
+}
 
 function end(): never {
   process.stdout.write(`${JSON.stringify({ sentAt, arrivals })}\n`)
@@ -44,14 +57,14 @@ if (mode === 'echo') {
     const most = Math.min(due, sentAt.length + BURST)
     leftOut += Math.max(0, due - most)
     while (sentAt.length < most) {
-      const packet = Buffer.alloc(PACKET_OCTETS)
-      packet.writeUInt32BE(sentAt.length)
+      const number = sentAt.length
       sentAt.push(Math.round(monotonicMs() * 10) / 10)
-      socket.send(packet, PORT, address)
+      send(number)
     }
   }, 1)
   process.once('SIGTERM', () => {
     clearInterval(timer)
-    setTimeout(end, LAST_ANSWERS_MS)
+    setInterval(() => send(LAST_NUMBER), LAST_EVERY_MS)
+    setTimeout(end, LAST_PATIENCE_MS)
   })
 }

@@ -34,21 +34,11 @@ export async function detach({ api }: LabDaemon, vm: Vm): Promise<void> {
 }
 
 /** Waits until the daemon's session with the peer is established, or no longer is. */
-export async function session(
-  lab: Lab,
-  { api, host }: LabDaemon,
-  peer: string,
-  up: boolean,
-  seconds = 30,
-): Promise<void> {
-  await lab.eventually(
-    `the session of ${host.name} with ${peer} is ${up ? 'up' : 'down'}`,
-    async () => {
-      const state = await sessionState(api, peer)
-      return (state === 'Established') === up ? { value: state } : { seen: `state ${state}` }
-    },
-    seconds,
-  )
+export async function session(lab: Lab, { api, host }: LabDaemon, peer: string, up: boolean): Promise<void> {
+  await lab.eventually(`the session of ${host.name} with ${peer} is ${up ? 'up' : 'down'}`, async () => {
+    const state = await sessionState(api, peer)
+    return (state === 'Established') === up ? { value: state } : { seen: `state ${state}` }
+  })
 }
 
 /** The UPDATE messages that a peer was sent; there are some, since a session begins with them. */
@@ -70,12 +60,7 @@ export async function remoteEntries(host: LabHost): Promise<string[]> {
 }
 
 /** Waits until these are all the remote entries of the kernel. */
-export async function forwards(
-  lab: Lab,
-  host: LabHost,
-  expected: readonly string[],
-  seconds = 20,
-): Promise<void> {
+export async function forwards(lab: Lab, host: LabHost, expected: readonly string[]): Promise<void> {
   await lab.eventually(
     `${host.name} forwards to ${expected.length === 0 ? 'nobody' : expected.join(', ')}`,
     async () => {
@@ -84,7 +69,6 @@ export async function forwards(
         ? { value: seen }
         : { seen: seen.join(', ') || 'nothing' }
     },
-    seconds,
   )
 }
 

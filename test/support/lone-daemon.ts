@@ -8,8 +8,6 @@ import { CHANTER, type DaemonSettings, formatIni } from '../../src/lab/chanter.t
 import { eventually } from '../../src/lab/eventually.ts'
 import { temporaryFiles } from './files.ts'
 
-const START_SECONDS = 60
-
 export interface LoneDaemon {
   readonly api: Server
   readonly pid: number
@@ -59,14 +57,10 @@ export async function loneDaemon({
     await exited
   })
   const ended = () => child.exitCode ?? child.signalCode
-  await eventually(
-    'the daemon answers',
-    async () => {
-      const { body } = await request(api, '/ping')
-      return { value: body }
-    },
-    START_SECONDS,
-  )
+  await eventually('the daemon answers', async () => {
+    const { body } = await request(api, '/ping')
+    return { value: body }
+  })
   return {
     api,
     pid: child.pid ?? 0,

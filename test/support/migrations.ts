@@ -156,19 +156,15 @@ export class Migrations {
   private async isFollowed(ms: number): Promise<void> {
     const { address } = this.homes[this.at]!.daemon.host
     const since = performance.now()
-    await this.lab.eventually(
-      `the third node sends to ${address}`,
-      async () => {
-        const waited = performance.now() - since
-        if (waited < ms) return { seen: `${waited} ms` }
-        const shown = await this.lab.exec(
-          this.third.host.namespace,
-          ...['bridge', 'fdb', 'show', 'dev', 'vxlan--net1'],
-        )
-        return shown.includes(`${MAC} dst ${address}`) ? { value: shown } : { seen: shown }
-      },
-      20,
-    )
+    await this.lab.eventually(`the third node sends to ${address}`, async () => {
+      const waited = performance.now() - since
+      if (waited < ms) return { seen: `${waited} ms` }
+      const shown = await this.lab.exec(
+        this.third.host.namespace,
+        ...['bridge', 'fdb', 'show', 'dev', 'vxlan--net1'],
+      )
+      return shown.includes(`${MAC} dst ${address}`) ? { value: shown } : { seen: shown }
+    })
   }
 }
 

@@ -90,7 +90,7 @@ export async function replay({ header, events }: Recording): Promise<Replayed> {
       case 'reload':
         Object.assign(header.vpn.mobility, event.mobility)
         speaker.setTimes(event.times)
-        return void speaker.setPeers(event.peers)
+        return void speaker.setPeers(event.peers, event.dynamicPeers)
       case 'answer':
       case 'failure':
       case 'callback':

@@ -6,6 +6,7 @@ import { decodeMessage, KEEPALIVE, type Message } from '../../src/bgp/message/in
 import { decodeNotification } from '../../src/bgp/message/notification.ts'
 import { encodeOpen, type Open } from '../../src/bgp/message/open.ts'
 import { Framer } from '../../src/bgp/wire/framer.ts'
+import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
 import { openOf } from './raw-peer.ts'
 import { until } from './until.ts'
 
@@ -101,7 +102,7 @@ export class TcpPeer {
   }
 
   /** Waits until the other side has ended the connection; returns how. */
-  async ends(withinSeconds = 5): Promise<'closed' | 'reset'> {
+  async ends(withinSeconds = PATIENCE_SECONDS): Promise<'closed' | 'reset'> {
     return until('the end of the connection', () => this.ended, { seen: () => this.summary(), withinSeconds })
   }
 

@@ -1,4 +1,5 @@
 import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
+import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
 
 /** Turns of the event loop that are waited for before a pause: most conditions are met at once. */
 const EAGER_TURNS = 50
@@ -7,7 +8,7 @@ const EAGER_TURNS = 50
 export async function until<T>(
   awaited: string,
   look: () => T | false | null | undefined,
-  { seen = () => '', withinSeconds = 5 }: { seen?: () => string; withinSeconds?: number } = {},
+  { seen = () => '', withinSeconds = PATIENCE_SECONDS }: { seen?: () => string; withinSeconds?: number } = {},
 ): Promise<T> {
   const deadline = performance.now() + withinSeconds * 1000
   for (let turns = 0; ; turns++) {

@@ -45,8 +45,8 @@ export interface Protection {
 }
 
 export interface Listener extends Closable {
-  /** Protects connections that arrive from then on; replaces earlier settings of the same addresses. Throws when the system cannot. */
-  protect(protection: Protection): void
+  /** Protects connections that arrive from then on; replaces all earlier settings. Throws when the system cannot. */
+  protect(protections: readonly Protection[]): void
 }
 
 /** Accepts an incoming connection by returning its handlers; null refuses it. */

@@ -1,23 +1,27 @@
 import type { Clock } from '../../clock.ts'
-import { type Eventual, whenAnswered } from '../eventual.ts'
 import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 
-/** Target duration of one request that deletes links: an attachment that arrives meanwhile waits for it. */
-const REQUEST_MS = 60
-/** Deletions pause this long after each request, and after each attachment or detachment that begins. */
+/** Deletions pause this long after each request, and after each change of an attachment. */
 const REST_MS = 5
+/** Deletions pause this long after a question of an attachment, until its entries are wanted. */
+const ASKING_MS = 100
 /** Attachments delay deletions this long at most. */
 const PATIENCE_MS = 250
-/** Links deleted by one request: at most, and by the first one. The kernel waits for its CPUs once per bridge, but once for all other links together. */
-const MOST = 256
-const FIRST = { bridge: 2, other: 64 }
+/** So long after the last question of an attachment, another one is expected. */
+const BUSY_MS = 1000
+/**
+ * Links deleted by one request, for which an attachment waits that arrives meanwhile. The kernel waits for its CPUs once per bridge, with
+ * all links locked, and once for all other links of a request.
+ */
+const BRIDGES = { busy: 1, quiet: 3 }
+const OTHERS = 64
 
 /** Decides when links are deleted and how many at once, so that attachments go first and deletions still finish. */
 export class DeletionPace {
   private readonly clock: Clock
   private readonly wake: () => void
-  private readonly sizes = new Map<LinkEntry['kind'], number>()
   private quietAt = 0
+  private askedAt = Number.NEGATIVE_INFINITY
   /** Since when deletions have been waiting. */
   private waitingSince: number | null = null
   private isWakeDue = false
@@ -28,7 +32,13 @@ export class DeletionPace {
     this.wake = wake
   }
 
-  /** Records that an attachment or detachment has begun. */
+  /** Records that an attachment has asked something: the next question or its entries follow at once. */
+  asked(): void {
+    this.askedAt = this.clock.now()
+    this.quietAt = this.askedAt + ASKING_MS
+  }
+
+  /** Records that entries of an attachment are wanted, unwanted or programmed, or that links have been deleted. */
   disturb(): void {
     this.quietAt = this.clock.now() + REST_MS
   }
@@ -44,20 +54,14 @@ export class DeletionPace {
 
   /** How many links of a kind may be deleted at once. */
   sizeFor(kind: LinkEntry['kind']): number {
-    return this.sizes.get(kind) ?? (linkDefinition(kind).isBridge ? FIRST.bridge : FIRST.other)
+    if (!linkDefinition(kind).isBridge) return OTHERS
+    return this.clock.now() < this.askedAt + BUSY_MS ? BRIDGES.busy : BRIDGES.quiet
   }
 
-  /** Deletes that many links, and adapts the next number to the time that took. */
-  run<T>(kind: LinkEntry['kind'], count: number, deletion: () => Eventual<T>): Eventual<T> {
-    const from = this.clock.now()
-    return whenAnswered(deletion(), (result) => {
-      const took = Math.max(1, this.clock.now() - from)
-      const fitting = Math.round((count * REQUEST_MS) / took)
-      this.sizes.set(kind, Math.max(1, Math.min(fitting, 2 * this.sizeFor(kind), MOST)))
-      this.waitingSince = null
-      this.disturb()
-      return result
-    })
+  /** Records that links have been deleted. */
+  deleted(): void {
+    this.waitingSince = null
+    this.disturb()
   }
 
   private wakeLater(): void {

@@ -65,7 +65,12 @@ export class DeviceRemovals {
     this.all.add(device)
   }
 
-  /** Records that an attachment or detachment has begun. */
+  /** Records that an attachment has asked something. */
+  asked(): void {
+    this.pace.asked()
+  }
+
+  /** Records that entries of an attachment are wanted, unwanted or programmed. */
   disturb(): void {
     this.pace.disturb()
   }
@@ -152,12 +157,11 @@ export class DeviceRemovals {
   /** Deletes links of one kind, which also takes them out of their masters. */
   private removeLinks(devices: readonly Device[]): Eventual<void> {
     const links = devices.flatMap(({ leavingLink }) => leavingLink ?? [])
-    const [first] = links
-    if (first === undefined) return undefined
-    const removal = () => orAllLost(this.driver.removeLinks(links), links.length)
-    return whenAnswered(this.pace.run(first.kind, links.length, removal), (refused) =>
-      this.linksRemoved(devices, refused),
-    )
+    if (links.length === 0) return undefined
+    return whenAnswered(orAllLost(this.driver.removeLinks(links), links.length), (refused) => {
+      this.pace.deleted()
+      this.linksRemoved(devices, refused)
+    })
   }
 
   private linksRemoved(devices: readonly Device[], refused: Refused): void {

@@ -133,7 +133,12 @@ export class Devices {
     return master !== undefined && this.isUnplaced(master)
   }
 
-  /** Records that an attachment or detachment has begun. */
+  /** Records that an attachment has asked something. */
+  asked(): void {
+    this.removals.asked()
+  }
+
+  /** Records that entries of an attachment are wanted, unwanted or programmed. */
   disturb(): void {
     this.removals.disturb()
   }

@@ -205,10 +205,12 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   interfaceNamed(name: string): Interface | undefined {
+    this.devices.asked()
     return this.driver.link(name)
   }
 
   survey(asked: PortQuestion): PortSurvey {
+    this.devices.asked()
     return survey(asked, this.driver)
   }
 

@@ -122,6 +122,13 @@ const COUNTERS: CounterSpecs = {
   'state-unusable': [STATE_FILE],
   'state-damaged': [STATE_FILE],
   'state-torn': [STATE_FILE],
+  'config-reloaded': [{ name: 'config_reloads', help: 'Reloads of the configuration' }],
+  'reload-failed': [
+    {
+      name: 'config_reload_failures',
+      help: 'Reloads that changed nothing, since the configuration could not be used',
+    },
+  ],
   'api-request': [
     {
       name: 'api_requests',

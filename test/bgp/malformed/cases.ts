@@ -13,9 +13,6 @@ export interface Case {
   play(field: Field): Promise<void>
 }
 
-/** Longer than any wait within a case, whose own message is more precise. */
-const TIMEOUT_MS = 20_000
-
 /** Plays the cases one after the other on one field. */
 export function playAll(title: string, cases: readonly Case[], changes: Partial<SpeakerConfig> = {}): void {
   describe(title, () => {
@@ -24,7 +21,7 @@ export function playAll(title: string, cases: readonly Case[], changes: Partial<
       field = await Field.open(changes)
     })
     afterAll(() => field.close())
-    for (const { name, play } of cases) test(name, { timeout: TIMEOUT_MS }, () => field.play(play))
+    for (const { name, play } of cases) test(name, () => field.play(play))
   })
 }
 

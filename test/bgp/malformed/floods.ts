@@ -175,7 +175,7 @@ export const slow: readonly Case[] = [
     await withManyRoutes(field, async () => {
       const peer = await stalled(field)
       peer.socket.resume()
-      await until('every route', () => peer.count(2) >= MANY, { withinSeconds: 15 })
+      await until('every route', () => peer.count(2) >= MANY)
       await field.taken(peer)
     })
   }),

@@ -19,7 +19,7 @@ function play(name: string, heapMib: number): Promise<string> {
 }
 
 describe('memory is bounded, and comes back, with', () => {
-  test.each(Object.entries(scenarios))('%s', { timeout: 600_000 }, async (name, { heapMib }) => {
+  test.each(Object.entries(scenarios))('%s', async (name, { heapMib }) => {
     expect(await play(name, heapMib)).toBe('')
   })
 })

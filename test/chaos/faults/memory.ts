@@ -10,7 +10,10 @@ const MOST_MIB = 24
 const READERS = 20
 const REQUESTS = 50
 
-/** Little memory: beyond it the kernel has the daemon wait until there is more, as a machine does that is busy reclaiming. */
+/**
+ * Little memory: beyond it the kernel has the daemon wait until there is more, as a machine does that is busy reclaiming. A system call
+ * that needs more fails with ENOMEM; Node ends the process then, and its supervisor starts it again.
+ */
 export const memoryShort: Fault = {
   name: 'memory-short',
   weight: 2,
@@ -29,6 +32,7 @@ export const memoryShort: Fault = {
       async end() {
         leave()
         for (const socket of sockets) socket.destroy()
+        await node.startIfEnded()
       },
     }
   },
@@ -45,8 +49,10 @@ function confine(pid: number, mib: number): () => void {
   writeFileSync(join(group, 'cgroup.procs'), `${pid}`)
   return () => {
     writeFileSync(join(group, 'memory.limit_in_bytes'), '-1')
-    writeFileSync(join(GROUPS, home, 'cgroup.procs'), `${pid}`)
-    rmdirSync(group)
+    try {
+      writeFileSync(join(GROUPS, home, 'cgroup.procs'), `${pid}`)
+      rmdirSync(group)
+    } catch {} // it has ended, or is ending: the next one removes the group
   }
 }
 

@@ -74,11 +74,7 @@ export class VrfLab {
       })
     this.watch()
     for (const marker of [this.routedMarker(), this.bridgedMarker()])
-      await fleet.lab.eventually(
-        'what VMs send arrives',
-        async () => ({ value: await arrives(marker, 1) }),
-        30,
-      )
+      await fleet.lab.eventually('what VMs send arrives', async () => ({ value: await arrives(marker, 1) }))
   }
 
   get observers(): Observers {

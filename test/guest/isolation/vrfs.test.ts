@@ -46,7 +46,7 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
     lab = new VrfLab(family)
     await lab.start()
     environments = lab.environments()
-  }, 120_000)
+  })
 
   afterAll(() => {
     console.log(`over ${family}: ${cells} cells, ${cells / ENVIRONMENTS.length} in each environment`)

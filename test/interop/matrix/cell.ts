@@ -38,8 +38,6 @@ export type Outcome =
 /** One thing to try with one peer; what it returns are the peer's own words that prove it. */
 export type Trial = (column: Column) => Promise<string>
 
-const PATIENCE_SECONDS = 30
-
 /** A peer with our speakers for it. */
 export class Column {
   readonly peer: RealPeer
@@ -58,26 +56,22 @@ export class Column {
   }
 
   /** As the function `eventually`, but fails at once when the peer has ended by itself. */
-  eventually<T>(awaited: string, look: () => Promise<Look<T>>, withinSeconds = PATIENCE_SECONDS): Promise<T> {
+  eventually<T>(awaited: string, look: () => Promise<Look<T>>): Promise<T> {
     const watchful = () => {
       if (this.peer.failure !== undefined)
         throw new Hopeless(`${this.peer.failure} while we waited for this: ${awaited}`)
       return look()
     }
-    return eventually(awaited, watchful, withinSeconds)
+    return eventually(awaited, watchful)
   }
 
   async established(link: LinkName): Promise<void> {
     const ours = this.our(link)
-    await this.eventually(
-      `the session ${link} is up, says ${this.peer.name}`,
-      async () => {
-        const { established } = await this.peer.session(link)
-        return established && ours.state === 'Established'
-          ? { value: true }
-          : { seen: `${established ? 'up' : 'down'} there, ${ours.state} here` }
-      },
-      30,
-    )
+    await this.eventually(`the session ${link} is up, says ${this.peer.name}`, async () => {
+      const { established } = await this.peer.session(link)
+      return established && ours.state === 'Established'
+        ? { value: true }
+        : { seen: `${established ? 'up' : 'down'} there, ${ours.state} here` }
+    })
   }
 }

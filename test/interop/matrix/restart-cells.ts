@@ -50,7 +50,7 @@ export const peerRestarts: Trial = async (column) => {
   await ours.settled()
   if (ours.learnt('VPNv4').length !== kept) throw new Error('its routes went when it did')
   peer.start()
-  await column.eventually(`${peer.name} answers again`, async () => ({ value: await peer.answers() }), 30)
+  await column.eventually(`${peer.name} answers again`, async () => ({ value: await peer.answers() }))
   await column.established('vpn')
   await column.eventually(`we have what ${peer.name} says that it has`, async () => {
     const theirs = await peer.told('vpn', 'VPNv4')

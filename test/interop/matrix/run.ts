@@ -60,7 +60,7 @@ async function runColumn(
   try {
     await peer.prepare()
     peer.start()
-    await column.eventually(`${peer.name} answers`, async () => ({ value: await peer.answers() }), 30)
+    await column.eventually(`${peer.name} answers`, async () => ({ value: await peer.answers() }))
     for (const name of LINK_NAMES) column.ours.set(name, await new Ours(links[name]).start())
     await column.established('vpn')
     await column.eventually(`${peer.name} knows its own addresses`, async () =>

@@ -7,8 +7,6 @@ import type { Engine } from './engine.ts'
 import type { Built, Runner } from './runner.ts'
 import { type Daemon, nodeOf, type Scenario, type Stage } from './scenario.ts'
 
-const START_SECONDS = 30
-
 /** Names of the images, and how each is built. */
 export const IMAGES = {
   chanter: { tag: 'localhost/chanter', options: {} },
@@ -126,7 +124,7 @@ class ContainerStage implements Stage {
     await this.lab.start(`${node}-daemon`, [...options, IMAGES[image].tag, ...args(restarted)])
     this.ran.add(node)
     const look = async () => ({ value: await this.by(node, ...ready) })
-    await this.eventually(`the daemon of ${node} answers`, look, START_SECONDS)
+    await this.eventually(`the daemon of ${node} answers`, look)
   }
 
   async stop(node: string, how: 'stopped' | 'killed'): Promise<void> {

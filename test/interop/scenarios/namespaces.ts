@@ -13,7 +13,6 @@ const path = ['bin', 'containers'].map((folder) => fileURLToPath(new URL(folder,
 const PATH = `PATH=${path}:${process.env['PATH']}:/usr/sbin:/sbin`
 /** No node has it: the machine with the switch, from which the scenario is directed. */
 const SWITCH = '10.77.0.254'
-const START_SECONDS = 60
 
 /** Plays scenarios in network namespaces of this machine: it takes root, and the programs installed. */
 export const namespaces: Runner = {
@@ -86,7 +85,7 @@ class NamespaceStage implements Stage {
     const words = ['env', PATH, ...variables, daemon.program, ...daemon.args(this.running.has(node))]
     this.running.set(node, this.lab.start(this.spaces.get(node)!, `${node}-${++this.starts}`, ...words))
     const look = async () => ({ value: await this.by(node, ...daemon.ready) })
-    await this.eventually(`the daemon of ${node} answers`, look, START_SECONDS)
+    await this.eventually(`the daemon of ${node} answers`, look)
   }
 
   async stop(node: string, how: 'stopped' | 'killed'): Promise<void> {

@@ -13,7 +13,7 @@ export const NET2: Vpn = [
 export const RED: Vpn = ['--vpn-type', 'ipvpn', '--vpn-instance-id', 'red', '--rt', '64512:20']
 
 /** The session of a chanter with another node is established. */
-export function established(node: string, peer: string, withinSeconds = 30): Step {
+export function established(node: string, peer: string, withinSeconds?: number): Step {
   const title = `${node} has a session with ${peer}`
   return {
     title,
@@ -60,7 +60,7 @@ function askerOf(stage: Stage, name: string): { node: string; options: readonly 
 }
 
 /** One VM comes to reach the other at all its addresses, and then loses nothing. */
-export function reaches(from: string, to: string, withinSeconds = 20): Step {
+export function reaches(from: string, to: string, withinSeconds?: number): Step {
   const title = `${from} reaches ${to}`
   return {
     title,

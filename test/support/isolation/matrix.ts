@@ -1,4 +1,5 @@
 import { readdirSync, writeFileSync } from 'node:fs'
+import { PATIENCE_SECONDS } from '../../../src/lab/eventually.ts'
 import { ethernet } from '../frames.ts'
 import { type Socket, within } from '../sockets.ts'
 import { until } from '../until.ts'
@@ -51,7 +52,10 @@ export async function harmOf(
 const MARKER_INTERVAL = 200
 
 /** Sends a marker and waits until it is wherever it has to be. */
-export async function arrives({ socket, frames, witnesses }: Marker, withinSeconds = 20): Promise<void> {
+export async function arrives(
+  { socket, frames, witnesses }: Marker,
+  withinSeconds = PATIENCE_SECONDS,
+): Promise<void> {
   const mark = nextMark()
   let missing = witnesses
   let nextAt = 0
