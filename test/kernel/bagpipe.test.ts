@@ -127,6 +127,17 @@ test('they are adopted in place; entries stay until the desired state is complet
   expect(lab.indexOf('evpn---net1')).toBe(before[0])
 })
 
+test('a port that was not attached is set down when its bridge goes: its frames would reach the host', async () => {
+  run('ip link set tap2 up')
+  const dataplane = lab.restart()
+  for (const entry of wanted) dataplane.want(entry)
+  expect(await lab.wait(dataplane.settled(wanted))).toEqual([])
+  for (const entry of wanted) dataplane.unwant(entry)
+  await lab.wait(dataplane.gone(wanted))
+  await lab.until(() => lab.indexOf('evpn---net1') === undefined)
+  expect(iproute.link('tap2')?.flags).not.toContain('UP')
+})
+
 test('status names them while no instance has them', () => {
   const dataplane = lab.restart()
   expect(
