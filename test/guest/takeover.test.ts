@@ -36,7 +36,7 @@ beforeAll(async () => {
   await session(lab, bagpipe, reflector.address, true)
   await attachBoth(bagpipe)
   for (const n of [1, 2]) await fleet.reachesAddress(vms[2], addressOf(n))
-}, 300_000)
+}, 400_000)
 
 afterAll(() => fleet.lab.close())
 

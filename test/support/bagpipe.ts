@@ -6,6 +6,9 @@ import { formatIni, type LabDaemon } from '../../src/lab/chanter.ts'
 import type { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
 
+/** Its imports take a minute in a guest on a busy machine. */
+const START_SECONDS = 180
+
 const SYSCTL = `#!/bin/sh
 case $2 in ?.?.*) name=$(echo "\${2%%=*}" | sed 's/\\(.\\)\\./\\1/g') ;; *) name=\${2%%=*} ;; esac
 exec /sbin/sysctl -q -w "$name=\${2#*=}"
@@ -49,9 +52,13 @@ export async function startBagpipe(
   const path = `PATH=${own('bin')}:${process.env['PATH']}:/usr/sbin:/sbin`
   const command = ['env', path, 'bagpipe-bgp', '--config-file', config]
   const started = lab.start(host.namespace, `bagpipe-${host.name}`, ...command)
-  await lab.eventually(`bagpipe-bgp on ${host.name} answers`, async () => {
-    const { status, body } = await request(api, '/ping')
-    return status === 200 ? { value: body } : { seen: `${status}` }
-  })
+  await lab.eventually(
+    `bagpipe-bgp on ${host.name} answers`,
+    async () => {
+      const { status, body } = await request(api, '/ping')
+      return status === 200 ? { value: body } : { seen: `${status}` }
+    },
+    START_SECONDS,
+  )
   return { host, process: started, api }
 }
