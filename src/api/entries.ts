@@ -50,6 +50,8 @@ export const verification = z.strictObject({
   extra: count,
   failed: count,
   pending: count,
+  stale: count.describe('unwanted entries that stay until initial convergence is complete'),
+  outdated: list(z.string()).describe('devices of bagpipe-bgp, with its entries, until they are recreated'),
   faults: list(
     z.strictObject({
       fault: z.enum(['missing', 'different', 'extra']),

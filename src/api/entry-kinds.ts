@@ -29,6 +29,11 @@ const drift = z
   .optional()
   .describe('of an observed entry: what another program changed, in numbers of the kernel')
 
+const hasRoute = z
+  .boolean()
+  .optional()
+  .describe('of an observed entry: whether the kernel made a route to its subnet, which it should not have')
+
 function kind<K extends string, F extends z.ZodRawShape>(name: K, fields: F) {
   return z.strictObject({ kind: z.literal(name), device, ...fields })
 }
@@ -61,7 +66,7 @@ const kinds = [
   kind('unreachable', { table: number, ...prefix }),
   kind('mpls-interface', {}),
   kind('udp-port', { ip: address }),
-  kind('address', { ip: address, prefixLength: number }),
+  kind('address', { ip: address, prefixLength: number, hasRoute }),
   kind('fixed-neighbour', { ip: address, mac }),
   kind('route', { table: number, ...prefix, hops }),
   kind('mpls', { label: number, hops }),

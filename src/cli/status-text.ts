@@ -237,12 +237,14 @@ function hopText({ device, via, labels }: Hops[number]): string {
 }
 
 /** Whether the last verification shows that the kernel holds all wanted entries, and no other owned ones. */
-export function isProved({ faults, unreadable, failed, pending }: VerificationAnswer): boolean {
+export function isProved(verified: VerificationAnswer): boolean {
+  const { faults, unreadable, failed, pending, stale, outdated } = verified
+  if (stale > 0 || outdated.length > 0) return false
   return faults.length === 0 && unreadable.length === 0 && failed === 0 && pending === 0
 }
 
 export function verifiedText(verified: VerificationAnswer): string {
-  const { devices, entries, missing, different, extra, failed, pending, faults, unreadable } = verified
+  const { devices, entries, missing, different, extra, failed, pending, stale, faults, unreadable } = verified
   const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
   if (isProved(verified)) return `${compared}: all entries are programmed, and nothing else of chanter`
   const rows = [
@@ -257,6 +259,7 @@ export function verifiedText(verified: VerificationAnswer): string {
   const underWay = [
     ...(failed > 0 ? [`, ${failed} failed`] : []),
     ...(pending > 0 ? [`, ${pending} pending`] : []),
+    ...(stale > 0 ? [`, ${stale} stale`] : []),
   ].join('')
   return [
     `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${cut}`,
@@ -266,7 +269,17 @@ export function verifiedText(verified: VerificationAnswer): string {
       ? ['failed entries are tried again, and listed with the reason by chanter status --failed']
       : []),
     ...(pending > 0 ? ['entries are pending: verify again'] : []),
+    ...(stale > 0
+      ? ['stale entries still forward, and are removed within a minute after initial convergence']
+      : []),
+    ...outdatedText(verified),
   ].join('\n')
+}
+
+function* outdatedText({ outdated: [first, ...more] }: VerificationAnswer): Generator<string> {
+  if (first === undefined) return
+  const others = more.length > 0 ? ` and ${more.length} more` : ''
+  yield `${first}${others}: entries of bagpipe-bgp still forward, until the device is recreated within a minute after initial convergence`
 }
 
 function fields(found: unknown): string {

@@ -67,6 +67,8 @@ export interface ObservedEntry<E extends TableEntry = TableEntry> {
   readonly isPartial?: boolean
   /** Whether setting the entry does not change it: it has to be removed before. */
   readonly isStuck?: boolean
+  /** Of an address: whether it is as bagpipe-bgp sets that of a gateway on a port, with a broadcast address. */
+  readonly isLeft?: boolean
   /** Of a flood entry: the list of its device lacks our mark, since another program began it. */
   readonly inUnmarkedList?: boolean
 }
@@ -125,6 +127,8 @@ export interface Driver extends KernelQueries, Closable {
   setDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Gives a renamed owned link its name back; undefined where there is none. */
   reclaim(entry: LinkEntry): Eventual<Link | undefined>
+  /** Renames an owned link, up or down; answers whether it has the name now. Before 6.2 Linux renames no link that is up. */
+  rename(device: string, name: string): Eventual<boolean>
   /** Sets a link up; call it when the link is enslaved. */
   setUp(device: string): Eventual<Refusal | null>
   /** Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */

@@ -51,13 +51,21 @@ export interface KernelQueries {
   isTableTaken(table: number): boolean
 }
 
+/** A VRF device and its routing table. */
+export interface NamedTable {
+  readonly name: string
+  readonly table: number
+}
+
 /** Queries of the forwarding loop, which the kernel answers. */
 export interface DataplaneQueries
   extends Omit<KernelQueries, 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'> {
   survey(asked: PortQuestion): PortSurvey
   interfaceNamed(name: string): Interface | undefined
   /** The owned VRF device with that alias. */
-  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined
+  vrfOf(alias: string): NamedTable | undefined
+  /** The VRF device that bagpipe-bgp left with that port; with a bridge, the one that has the other end of a veth pair in it. */
+  vrfLeftWith(port: string, bridge: string | null): NamedTable | undefined
 }
 
 /** The same queries, possibly to another thread: the answer comes at once or later. */

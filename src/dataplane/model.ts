@@ -118,6 +118,10 @@ export interface Verification {
   /** Entries that could not be set or removed, and those that wait to be set: their differences are already known. */
   readonly failed: number
   readonly pending: number
+  /** Unwanted entries that stay until initial convergence is complete. */
+  readonly stale: number
+  /** Devices that bagpipe-bgp made, with its entries, until they are recreated after initial convergence. */
+  readonly outdated: readonly string[]
   /** The first of the missing, different or extra ones. */
   readonly faults: readonly Fault[]
   /** Unwanted links with our mark. */
@@ -216,6 +220,8 @@ export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   /** Resolves when the kernel holds nothing any more of those `entries` that are unwanted. */
   gone(entries: readonly Entry[]): Promise<void>
+  /** Renames an owned link that no entry names; answers whether the kernel did. */
+  rename(device: string, name: string): boolean | Promise<boolean>
   /** Removes the unwanted entries of an earlier process. */
   clear(entries: readonly Entry[]): void
   /** Reports the node's own next hop to an address to `changed`, null for none: first now, then at each change, until `unwatchNextHop`. */

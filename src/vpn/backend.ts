@@ -94,7 +94,7 @@ export interface VpnBackend {
   restoreEvpn(state: EvpnState): EvpnForwarding
   /** As `createEvpn`; `number` is that of the instance. */
   createIpVpn(
-    id: string,
+    request: ResolvedRequest,
     nextNumber: () => number,
   ): Promise<{ readonly number: number; readonly forwarding: IpVpnForwarding }>
   restoreIpVpn(state: IpState): IpVpnForwarding

@@ -14,7 +14,7 @@ import type { VpnConfig } from './config.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import type { EvpnVpnInstance, IpVpnInstance, VpnInstance } from './instance.ts'
 import type { Numbers } from './numbers.ts'
-import type { AttachRequest } from './request.ts'
+import type { ResolvedRequest } from './request.ts'
 import type { InstanceState } from './state.ts'
 
 /** The numbers of an instance. */
@@ -66,7 +66,7 @@ export class Instances {
   }
 
   /** Throws `RequestError`; `free` releases what it took. */
-  async create(request: AttachRequest): Promise<VpnInstance> {
+  async create(request: ResolvedRequest): Promise<VpnInstance> {
     if (request.type === 'evpn') return this.createEvpn(request)
     if (request.vni !== null) this.checkVni(request.vni)
     return this.createIpVpn(request)
@@ -92,7 +92,7 @@ export class Instances {
     instance.forwarding.free()
   }
 
-  private async createEvpn(request: AttachRequest): Promise<EvpnVpnInstance> {
+  private async createEvpn(request: ResolvedRequest): Promise<EvpnVpnInstance> {
     const { instanceId: id, linuxBridge } = request
     const vni = await this.takeVni(request)
     let forwarding: EvpnForwarding | null = null
@@ -107,9 +107,9 @@ export class Instances {
     }
   }
 
-  private async createIpVpn(request: AttachRequest): Promise<IpVpnInstance> {
+  private async createIpVpn(request: ResolvedRequest): Promise<IpVpnInstance> {
     const { instanceId: id } = request
-    const { number, forwarding } = await this.backend.createIpVpn(id, () => ++this.lastNumber)
+    const { number, forwarding } = await this.backend.createIpVpn(request, () => ++this.lastNumber)
     try {
       return this.ipvpn(this.identity(request, this.numbers.takeRd(id), number), forwarding)
     } catch (error) {
@@ -118,7 +118,7 @@ export class Instances {
     }
   }
 
-  private identity({ instanceId: id, ip }: AttachRequest, rdNumber: number, number: number): Identity {
+  private identity({ instanceId: id, ip }: ResolvedRequest, rdNumber: number, number: number): Identity {
     return { id, number, rdNumber, subnetPrefixLength: ip?.prefixLength ?? null }
   }
 
@@ -161,7 +161,7 @@ export class Instances {
     return { ...own, number, attachments, rdNumber, description: null, subnetPrefixLength }
   }
 
-  private async takeVni({ instanceId, vni }: AttachRequest): Promise<number> {
+  private async takeVni({ instanceId, vni }: ResolvedRequest): Promise<number> {
     if (vni === null) {
       const { vnis } = this.numbers
       const [left, taken] = await Promise.all([

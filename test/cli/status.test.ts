@@ -245,6 +245,8 @@ describe('--verify', () => {
     extra: 0,
     failed: 0,
     pending: 0,
+    stale: 0,
+    outdated: [],
     faults: [],
     unreadable: [],
   }
@@ -254,6 +256,17 @@ describe('--verify', () => {
       output:
         'compared 60 entries on 3 devices with the kernel: all entries are programmed, and nothing else of chanter\n',
       exitCode: undefined,
+    })
+  })
+
+  test('names what still forwards though it is not wanted', async () => {
+    const answer = { ...NOTHING, stale: 2, outdated: ['vxlan--net1', 'vxlan--net2'] }
+    expect(await status({ '/status/verify': answer }, '--verify')).toMatchObject({
+      output: `compared 60 entries on 3 devices with the kernel: 0 missing, 0 different, 0 extra, 2 stale
+stale entries still forward, and are removed within a minute after initial convergence
+vxlan--net1 and 1 more: entries of bagpipe-bgp still forward, until the device is recreated within a minute after initial convergence
+`,
+      exitCode: 1,
     })
   })
 

@@ -43,6 +43,7 @@ export class LateDriver {
       set: (entries: readonly TableEntry[]) => this.batch(entries, (some) => kernel.set(some)),
       remove: (entries: readonly TableEntry[]) => this.batch(entries, (some) => kernel.remove(some)),
       setDevice: (entry: DeviceEntry) => this.request(() => kernel.setDevice(entry)),
+      rename: (device: string, name: string) => this.request(() => kernel.rename(device, name)),
       reclaim: () => this.request(() => undefined),
       setUp: (device: string) => this.request(() => kernel.setUp(device)),
       removeDevice: (entry: DeviceEntry) => this.request(() => kernel.removeDevice(entry)),

@@ -83,7 +83,7 @@ export class Fleet {
     for (const { address } of to.subnets) await this.reachesAddress(from, address.split('/')[0]!, seconds)
   }
 
-  async reachesAddress(from: Customer, address: string, seconds = 30): Promise<void> {
+  async reachesAddress(from: Vm, address: string, seconds = 30): Promise<void> {
     await this.lab.eventually(
       `${from.name} reaches ${address}`,
       async () => ({ value: runIn(from.namespace, `ping -c 3 -i 0.1 -W 1 ${address}`) }),

@@ -24,7 +24,7 @@ let residents: Vm[]
 let onBagpipe: VmPort
 let onChanter: VmPort
 
-const bagpipe = (host: LabHost) => startBagpipe(lab, host, REFLECTOR, AS, 'linux')
+const bagpipe = (host: LabHost) => startBagpipe(lab, host, REFLECTOR, AS, { evpn: 'linux' })
 const vmNamed = (node: LabHost, number: number) =>
   addVm(lab, node, `vm${number}`, parseMac(`02:00:00:00:01:0${number}`) as number, `192.168.10.${number}/24`)
 

@@ -131,7 +131,7 @@ describe('with bagpipe-bgp as the other node', () => {
   test('it sends our reflector what only a client without memberships is to get (RFC 4684 §4)', async () => {
     await startChanterReflector(lab, host, AS)
     const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
-    const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
+    const { api } = await startBagpipe(lab, node, RR, AS, { evpn: 'dummy' })
     const exporting = { ...attachment, import_rt: ['64512:99'] }
     expect((await request(api, '/attach_localport', exporting)).status).toBe(200)
     const [, red] = await speaker(OURS, { families: [EVPN] })
@@ -141,7 +141,7 @@ describe('with bagpipe-bgp as the other node', () => {
   test('both learn from the other through our reflector', async () => {
     await startChanterReflector(lab, host, AS)
     const node = { name: 'node2', namespace: host.namespace, address: THEIRS }
-    const { api } = await startBagpipe(lab, node, RR, AS, 'dummy')
+    const { api } = await startBagpipe(lab, node, RR, AS, { evpn: 'dummy' })
     const [one, red] = await speaker(OURS)
     advertise(one, OURS, MAC1)
     expect((await request(api, '/attach_localport', attachment)).status).toBe(200)

@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fetchJson } from '../../src/client.ts'
 import { CHANTER } from '../../src/lab/chanter.ts'
 import { run } from '../../src/lab/command.ts'
 import { indexOf, ping } from '../support/interop.ts'
 import { Takeover } from '../support/takeover.ts'
 
 let takeover: Takeover
+const UUID = '3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61'
 const [BRIDGE, VXLAN] = ['evpn---3f2a9c1e', 'vxlan--3f2a9c1e']
 
 beforeAll(async () => {
@@ -37,8 +39,13 @@ test('chanter takes over from a bagpipe-bgp that was killed: its devices stay, a
   const left = await operator('status').catch((error: Error) => error.message)
   expect(left).toContain(`links that bagpipe-bgp left and that still forward: ${BRIDGE}, ${VXLAN}`)
   await takeover.attach()
-  expect([await indexOf(takeover.host, BRIDGE), await indexOf(takeover.host, VXLAN)]).toEqual(before)
-  expect(await ip('link', 'show', VXLAN)).toContain('alias chanter:3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61')
+  const instance = await fetchJson<Record<string, string>>(
+    takeover.daemon.api,
+    `/looking-glass/vpns/instances/${UUID}/dataplane`,
+  )
+  const names = [`${instance['linux_bridge']}`, `${instance['vxlan_if']}`] as const
+  expect([await indexOf(takeover.host, names[0]), await indexOf(takeover.host, names[1])]).toEqual(before)
+  for (const name of names) expect(await ip('link', 'show', name)).toContain(`alias chanter:${UUID}`)
   await connected()
   expect(await operator('status').catch((error: Error) => error.message)).not.toContain('bagpipe-bgp left')
 })
@@ -46,7 +53,7 @@ test('chanter takes over from a bagpipe-bgp that was killed: its devices stay, a
 test('and back: after chanter cleanup bagpipe-bgp works as on a new node', async () => {
   await takeover.stop('SIGTERM')
   const stateFile = join(takeover.lab.directory, `${takeover.host.name}.state`)
-  expect(await operator('cleanup', '--state-file', stateFile)).toContain(`removed vxlan ${VXLAN}`)
+  expect(await operator('cleanup', '--state-file', stateFile)).toContain('removed vxlan vxlan--')
   expect(await ip('-br', 'link')).not.toMatch(/evpn---|vxlan--/)
   await takeover.startBagpipe()
   // cleanup leaves ports down, and bagpipe-bgp does not set them up

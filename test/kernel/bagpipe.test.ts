@@ -1,3 +1,4 @@
+import { release } from 'node:os'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { LinuxDriver } from '../../src/dataplane/linux/driver.ts'
@@ -90,6 +91,19 @@ test('the links that bagpipe-bgp left are recognised, and none of others', () =>
   driver.close()
 })
 
+test('they are renamed while they forward, from Linux 6.2 on', () => {
+  const driver = new LinuxDriver({ clock: systemClock })
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  const renames = major > 6 || (major === 6 && minor >= 2)
+  const before = lab.indexOf('evpn---net1')
+  expect(driver.rename('evpn---net1', 'evpn---ours')).toBe(renames)
+  const name = renames ? 'evpn---ours' : 'evpn---net1'
+  expect(driver.link(name)).toMatchObject({ index: before, owned: true, up: true })
+  expect(run('ip link show tap2')).toContain(`master ${name} `)
+  expect(driver.rename('evpn---lab', 'evpn---mine')).toBe(false)
+  driver.close()
+})
+
 test('they are adopted in place; entries stay until the desired state is complete, and the rest goes then', async () => {
   const dataplane = lab.restart()
   const before = ['evpn---net1', 'vxlan--net1'].map((name) => lab.indexOf(name))
@@ -111,6 +125,17 @@ test('they are adopted in place; entries stay until the desired state is complet
   expect(run('ip neigh show dev vxlan--net1 nud permanent')).toBe('')
   expect(macsOf('tap1')).toEqual(['02:00:00:00:00:01 extern_learn'])
   expect(lab.indexOf('evpn---net1')).toBe(before[0])
+})
+
+test('a port that was not attached is set down when its bridge goes: its frames would reach the host', async () => {
+  run('ip link set tap2 up')
+  const dataplane = lab.restart()
+  for (const entry of wanted) dataplane.want(entry)
+  expect(await lab.wait(dataplane.settled(wanted))).toEqual([])
+  for (const entry of wanted) dataplane.unwant(entry)
+  await lab.wait(dataplane.gone(wanted))
+  await lab.until(() => lab.indexOf('evpn---net1') === undefined)
+  expect(iproute.link('tap2')?.flags).not.toContain('UP')
 })
 
 test('status names them while no instance has them', () => {

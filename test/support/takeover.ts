@@ -55,7 +55,7 @@ export class Takeover {
     const hosts = sites.map(({ host }) => host)
     await startGobgp(lab, reflector, AS, hosts)
     if ('linuxbr' in NETWORKS[name]) for (const { host, vm } of sites) await one.plug(host, vm)
-    const bagpipe = (host: LabHost) => startBagpipe(lab, host, reflector.address, AS, 'linux')
+    const bagpipe = (host: LabHost) => startBagpipe(lab, host, reflector.address, AS, { evpn: 'linux' })
     const chanter = (host: LabHost) => startChanter(lab, host, one.settings)
     const second = other === 'chanter' ? chanter : bagpipe
     one.daemons.push(...(await Promise.all([bagpipe(sites[0].host), second(sites[1].host)])))
@@ -98,7 +98,9 @@ export class Takeover {
   }
 
   async startBagpipe(): Promise<LabDaemon> {
-    this.daemons[0] = await startBagpipe(this.lab, this.host, this.network.reflector.address, AS, 'linux')
+    this.daemons[0] = await startBagpipe(this.lab, this.host, this.network.reflector.address, AS, {
+      evpn: 'linux',
+    })
     return this.daemon
   }
 

@@ -17,6 +17,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   survey: true,
   interfaceNamed: true,
   vrfOf: true,
+  vrfLeftWith: true,
   vxlansOn: true,
   isVniTaken: true,
   isolationOf: true,
@@ -25,6 +26,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   isTableTaken: true,
   settled: true,
   gone: true,
+  rename: true,
 }
 
 const clock = new VirtualClock()

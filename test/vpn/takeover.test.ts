@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Link } from '../../src/dataplane/driver.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { nameSuffix } from '../../src/vpn/linux/names.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { ip, peerConfig } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -11,6 +12,8 @@ const B = '10.77.0.12'
 /** bagpipe-bgp's names have 8 characters of an id. */
 const UUID = '3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61'
 const LIKE_IT = '3f2a9c1e-0000-4c58-9b1e-0a7d5c2f4e61'
+/** What chanter's names have of it. */
+const OUR_SUFFIX = nameSuffix(UUID, () => false)
 /** Longer than a device that was found after convergence waits for its routes. */
 const SWEPT_MS = 61_000
 
@@ -20,7 +23,7 @@ let node: TestNode
 beforeEach(() => {
   clock = new VirtualClock()
   node = new TestNode(A, [peerConfig(B)], clock, new VirtualNetwork(clock))
-  node.plug('eth0', 'tap1', 'tap2')
+  node.plug('eth0', 'mpls0', 'tap1', 'tap2')
   node.driver.kernel.holders.set(ip(A), 'eth0')
 })
 
@@ -43,18 +46,26 @@ const devicesOf = (id: string) => {
   const instance = node.vpns.instances.get(id)
   return instance?.type === 'evpn' ? instance.forwarding.state.devices : undefined
 }
+/** The devices that a verification reports as bagpipe-bgp's still. */
+const outdated = async () => {
+  const verifying = node.reconciler.verifier.verify()
+  clock.advance(1)
+  return (await verifying).outdated
+}
 const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
 
 test.each([
-  ['an id of its own', 'net1', 'net1'],
-  ['a UUID', UUID, '3f2a9c1e'],
+  ['an id of its own', 'net1', 'net1', 'net1', true],
+  ['a UUID', UUID, '3f2a9c1e', OUR_SUFFIX, true],
+  ['a UUID where no link is renamed while it is up', UUID, '3f2a9c1e', '3f2a9c1e', false],
 ])(
-  '%s: bridge and VXLAN device are adopted under their names, and ports stay',
-  async (_, instanceId, suffix) => {
-    leave(suffix)
-    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
-    const before = indexes(...names)
+  '%s: bridge and VXLAN device are adopted, renamed where the kernel can, and ports stay',
+  async (_, instanceId, left, suffix, renames) => {
+    node.driver.renames = renames
+    leave(left)
+    const before = indexes(`evpn---${left}`, `vxlan--${left}`)
     await node.attach({ instanceId })
+    const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
     expect(devicesOf(instanceId)).toMatchObject({ bridge: names[0], vxlan: names[1] })
     expect(indexes(...names)).toEqual(before)
     for (const name of names) expect(named(name)?.alias).toBe(`chanter:${instanceId}`)
@@ -71,8 +82,10 @@ test('the VXLAN device is recreated once the desired state is complete, and not 
   const [bridge, vxlan] = indexes('evpn---net1', 'vxlan--net1')
   clock.advance(SWEPT_MS)
   expect(indexes('vxlan--net1')).toEqual([vxlan])
+  expect(await outdated()).toEqual(['vxlan--net1'])
   node.reconciler.complete()
   clock.advance(1000)
+  expect(await outdated()).toEqual([])
   expect(named('vxlan--net1')).toMatchObject({ outdated: false, master: 'evpn---net1', up: true })
   expect(indexes('vxlan--net1')).not.toEqual([vxlan])
   expect(indexes('evpn---net1')).toEqual([bridge])
@@ -94,10 +107,11 @@ test('the VXLAN device in the bridge of the agent is adopted, and goes with the 
   leave('3f2a9c1e', {}, 'brq1')
   const attached = { instanceId: UUID, linuxBridge: 'brq1' }
   await node.attach(attached)
-  expect(devicesOf(UUID)).toMatchObject({ vxlan: 'vxlan--3f2a9c1e', givenVxlan: false, givenBridge: true })
-  expect(named('vxlan--3f2a9c1e')?.alias).toBe(`chanter:${UUID}`)
+  const vxlan = `vxlan--${OUR_SUFFIX}`
+  expect(devicesOf(UUID)).toMatchObject({ vxlan, givenVxlan: false, givenBridge: true })
+  expect(named(vxlan)?.alias).toBe(`chanter:${UUID}`)
   await node.detach({ instanceId: UUID })
-  expect(named('vxlan--3f2a9c1e')).toBeUndefined()
+  expect(named(vxlan)).toBeUndefined()
   expect(named('brq1')).toBeDefined()
 })
 
@@ -107,11 +121,12 @@ test('without its bridge, which some versions delete at their end, the VXLAN dev
   const [vxlan] = indexes('vxlan--3f2a9c1e')
   await node.attach({ instanceId: UUID })
   const bridge = devicesOf(UUID)?.bridge
-  expect(named('vxlan--3f2a9c1e')).toMatchObject({ index: vxlan, master: bridge })
+  expect(named(`vxlan--${OUR_SUFFIX}`)).toMatchObject({ index: vxlan, master: bridge })
   expect(node.isInStep).toBe(true)
 })
 
 test('of two ids that begin alike, the one with the VNI has the devices', async () => {
+  node.driver.renames = false
   leave('3f2a9c1e')
   await node.attach({ instanceId: LIKE_IT, vni: 101 })
   expect(devicesOf(LIKE_IT)?.bridge).not.toBe('evpn---3f2a9c1e')
@@ -140,4 +155,61 @@ test('an instance without a VNI keeps that of its device, and no other gets it',
 test('a device that is not of bagpipe-bgp stays refused, with the command that frees the name', async () => {
   leave('net1', { owned: false })
   await expect(node.attach()).rejects.toThrow('delete it (ip link delete vxlan--net1), or rename it')
+})
+
+/** The VRF of bagpipe-bgp's instance `n`, with a port. */
+function leaveVrf(n: number, port: string): void {
+  const { kernel } = node.driver
+  kernel.addLink(`bvrf-${n}`, { kind: 'vrf', table: 1000 + n, owned: true, up: true })
+  kernel.enslave(port, `bvrf-${n}`)
+  kernel.setUp(port)
+}
+
+const vrfOf = (id: string) => {
+  const instance = node.vpns.instances.get(id)
+  return instance?.type === 'ipvpn' ? instance.forwarding.state : undefined
+}
+
+test('a VRF is adopted by the instance whose first port is in it, and goes with the last detach', async () => {
+  leaveVrf(3, 'tap1')
+  const before = indexes('bvrf-3')
+  await node.attach({ instanceId: UUID, type: 'ipvpn', vni: null })
+  expect(vrfOf(UUID)).toEqual({ device: 'bvrf-3', table: 1003 })
+  expect(indexes('bvrf-3')).toEqual(before)
+  expect(named('bvrf-3')?.alias).toBe(`chanter:${UUID}`)
+  expect(named('tap1')?.master).toBe('bvrf-3')
+  expect(node.isInStep).toBe(true)
+  await node.detach({ instanceId: UUID, type: 'ipvpn' })
+  expect(named('bvrf-3')).toBeUndefined()
+})
+
+test('another instance with a port in an adopted VRF gets a VRF of its own', async () => {
+  leaveVrf(1, 'tap1')
+  node.driver.kernel.enslave('tap2', 'bvrf-1')
+  node.driver.kernel.setUp('tap2')
+  await node.attach({ instanceId: 'red', type: 'ipvpn', vni: null })
+  await node.attach({
+    ...{ instanceId: 'blue', type: 'ipvpn', vni: null, port: 'tap2', mac: mac('02:00:00:00:01:02') },
+    ip: parseInterfaceAddress('192.168.10.2/24')!,
+  })
+  expect([vrfOf('red')?.device, vrfOf('blue')?.table]).toEqual(['bvrf-1', 1002])
+  expect(named('tap1')?.master).toBe('bvrf-1')
+  expect(named('tap2')?.master).toBe(vrfOf('blue')?.device)
+  expect(node.isInStep).toBe(true)
+})
+
+test('the VRF at the other end of a veth pair from the bridge of an EVPN instance is adopted with it', async () => {
+  const { kernel } = node.driver
+  leave('net1')
+  for (const [name, pair] of [
+    ['evpn1-ipvpn2', 'ipvpn2-evpn1'],
+    ['ipvpn2-evpn1', 'evpn1-ipvpn2'],
+  ] as const)
+    kernel.addLink(name, { kind: 'veth', owned: true, up: true, pair })
+  kernel.enslave('evpn1-ipvpn2', 'evpn---net1')
+  leaveVrf(2, 'ipvpn2-evpn1')
+  await node.attach({ instanceId: 'net1' })
+  await node.attach({ instanceId: 'vpn', type: 'ipvpn', vni: null, port: { evpn: 'net1' } })
+  expect(vrfOf('vpn')).toEqual({ device: 'bvrf-2', table: 1002 })
+  expect(node.isInStep).toBe(true)
 })

@@ -59,9 +59,8 @@ const MAX_BACK_OFF_SECONDS = 120
  * Fast retries after a start, over some 8 seconds: a peer may close the first connections since it still has the last session, or has just lost it
  * (GoBGP takes none for 5 seconds then), or may be starting itself. Later retries wait, since a peer that flaps has to be damped (RFC 4271 §8.1.1).
  */
-const FAST_TRIES = 10
-const FIRST_BACK_OFF_SECONDS = 0.2
-const MAX_FAST_BACK_OFF_SECONDS = 1
+const FAST_TRIES = 36
+const FAST_BACK_OFF_SECONDS = 0.25
 const MIN_JITTER = 0.75
 /** Two connections made within this time count as simultaneous. */
 const COLLISION_MS = 5000
@@ -221,8 +220,7 @@ export class PeerSessions implements SessionOwner {
 
   retrySeconds(): number {
     if (this.fastTries === 0) return this.backOffSeconds()
-    const delay = FIRST_BACK_OFF_SECONDS * 2 ** (FAST_TRIES - this.fastTries)
-    return this.jittered(Math.min(this.config.connectRetrySeconds, MAX_FAST_BACK_OFF_SECONDS, delay))
+    return this.jittered(Math.min(this.config.connectRetrySeconds, FAST_BACK_OFF_SECONDS))
   }
 
   connectTimedOut(): void {

@@ -4,7 +4,7 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
-import type { DataplaneQueries } from '../kernel-queries.ts'
+import type { DataplaneQueries, NamedTable } from '../kernel-queries.ts'
 import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
   Dataplane,
@@ -186,6 +186,10 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     return this.waiters.gone(entries)
   }
 
+  rename(device: string, name: string): Eventual<boolean> {
+    return this.driver.rename(device, name)
+  }
+
   clear(entries: readonly Entry[]): void {
     const left = entries.filter((entry) => !this.wants(entry))
     for (const entry of left) this.want(entry)
@@ -230,9 +234,19 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     return this.driver.vxlanIn(bridge, vni)
   }
 
-  vrfOf(alias: string): { readonly name: string; readonly table: number } | undefined {
+  vrfOf(alias: string): NamedTable | undefined {
     const link = this.driver.ownedLinks().find((one) => one.alias === alias && one.table !== null)
     return link === undefined ? undefined : { name: link.name, table: link.table! }
+  }
+
+  vrfLeftWith(port: string, bridge: string | null): NamedTable | undefined {
+    const { driver } = this
+    const ports = bridge === null ? [port] : driver.portsOf(bridge).flatMap(({ pair }) => pair ?? [])
+    for (const { master } of ports.flatMap((name) => driver.link(name) ?? [])) {
+      const vrf = master === null ? undefined : driver.link(master)
+      if (vrf?.owned && vrf.alias === null && vrf.table !== null) return { name: vrf.name, table: vrf.table }
+    }
+    return undefined
   }
 
   vxlansOn(port: number): readonly Interface[] {

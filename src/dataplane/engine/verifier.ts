@@ -151,6 +151,8 @@ export class Verifier implements Closable {
     const { failed, pending } = this.statuses.counts()
     tally.failed = failed + this.statuses.unremovedCount()
     tally.pending = pending
+    tally.stale = this.statuses.staleCount()
+    tally.outdated = [...this.devices.all.values()].filter(isOutdated).map(({ name }) => name)
   }
 
   private *verifyDevice(device: Device, tally: Tally): Steps {
@@ -212,6 +214,10 @@ export class Verifier implements Closable {
   }
 }
 
+function isOutdated({ link, outdated }: Device): boolean {
+  return link !== null && outdated
+}
+
 function emptyTally(): Tally {
   return {
     devices: 0,
@@ -221,6 +227,8 @@ function emptyTally(): Tally {
     extra: 0,
     failed: 0,
     pending: 0,
+    stale: 0,
+    outdated: [],
     faults: [],
     orphans: [],
     unreadable: [],

@@ -1,7 +1,7 @@
 import { formatIp, type Ip } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
-import { ip, name, natural } from './field.ts'
+import { flag, ip, name, natural, optional } from './field.ts'
 import { prefixKey, prefixOf } from './prefix.ts'
 
 /** An address of this machine on a port, as its VMs' gateway: usable at once, and without a route to its subnet. */
@@ -10,22 +10,24 @@ export interface PortAddress {
   readonly device: string
   readonly ip: Ip
   readonly prefixLength: number
+  /** Only of an observed one, of IPv4: the kernel made a route to its subnet, which setting the address does not remove. */
+  readonly hasRoute?: boolean
 }
 
-export const address: TableDefinition<PortAddress, Key, true> = {
+export const address: TableDefinition<PortAddress, Key, boolean> = {
   kind: 'address',
   role: 'table',
   vpn: 'ipvpn',
-  fields: { device: name, ip, prefixLength: natural },
+  fields: { device: name, ip, prefixLength: natural, hasRoute: optional(flag) },
   identity: (entry) => `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`,
   isMarked: false,
   layout: () => ({
     key: (entry) => prefixKey(entry.ip, entry.prefixLength),
-    value: () => true,
-    entry(device, key) {
+    value: ({ hasRoute = false }) => hasRoute,
+    entry(device, key, hasRoute) {
       const { prefix, prefixLength } = prefixOf(key)
-      return { kind: 'address', device, ip: prefix, prefixLength }
+      return { kind: 'address', device, ip: prefix, prefixLength, ...(hasRoute && { hasRoute }) }
     },
-    same: () => true,
+    same: (a, b) => a === b,
   }),
 }

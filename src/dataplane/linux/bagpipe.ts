@@ -4,6 +4,8 @@ import type { RawLink } from './decode.ts'
 const BRIDGE = /^evpn---/
 const VXLAN = /^vxlan--/
 const VRF = /^bvrf-(\d+)$/
+/** The ends of a veth pair from the bridge of an EVPN instance to a VRF. */
+const VETH = /^(evpn\d+-ipvpn|ipvpn\d+-evpn)\d+$/
 const FIRST_TABLE = 1000
 
 type Traits = Pick<
@@ -28,6 +30,7 @@ type Traits = Pick<
 export function isBagpipes(link: Traits, portsOf: () => readonly Traits[]): boolean {
   if (link.alias !== null) return false
   if (link.kind === 'vxlan') return isVxlan(link)
+  if (link.kind === 'veth') return VETH.test(link.name)
   if (link.kind === 'vrf') return link.table === FIRST_TABLE + Number(VRF.exec(link.name)?.[1])
   return link.kind === 'bridge' && BRIDGE.test(link.name) && !link.stp && portsOf().some(isVxlan)
 }

@@ -48,6 +48,16 @@ export class DeviceChanger {
     return this.links.get(entry.device)
   }
 
+  /** Renames an owned link as it is, up or down; answers whether the kernel did. */
+  rename(device: string, name: string): boolean {
+    const link = this.links.get(device)
+    if (link === undefined || !isOwned(link)) return false
+    encode.rename(this.requests, link.index, name)
+    if (this.requests.send().size > 0) return false
+    this.links.renamed(link)
+    return true
+  }
+
   setUp(device: string): Refusal | null {
     const link = this.links.get(device)
     if (link === undefined) return missing(device)

@@ -117,6 +117,7 @@ export const WORST_METRIC = 4278198272
 export const IFADDRMSG_LENGTH = 8
 export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
+export const IFA_BROADCAST = 4
 export const IFA_FLAGS = 8
 export const IFA_PROTO = 11
 /** Of addresses that the kernel derived from router advertisements. */

@@ -20,6 +20,10 @@ export interface RawAddress {
   readonly ip: Ip
   readonly prefixLength: number
   readonly protocol: number
+  /** IFA_F_*. */
+  readonly flags: number
+  /** Null where it has none. */
+  readonly broadcast: Ip | null
 }
 
 /** RTM_NEWROUTE or RTM_DELROUTE, as it came. */
@@ -48,14 +52,18 @@ export function readAddress(
   let local = ''
   let address = ''
   let protocol = 0
+  let flags = bytes.readUInt8(start + 2)
+  let broadcast: Ip | null = null
   const attributes = new NetlinkAttributes(bytes, start + k.IFADDRMSG_LENGTH, end)
   while (attributes.next()) {
     if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
     else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
     else if (attributes.type === k.IFA_PROTO) protocol = attributes.u8()
+    else if (attributes.type === k.IFA_FLAGS) flags = attributes.u32()
+    else if (attributes.type === k.IFA_BROADCAST) broadcast = attributes.octets() as Ip
   }
   const ip = (local === '' ? address : local) as Ip
-  const raw = { device, ip, prefixLength: bytes.readUInt8(start + 1), protocol }
+  const raw = { device, ip, prefixLength: bytes.readUInt8(start + 1), protocol, flags, broadcast }
   for (const read of addressReaders) return read(raw)
   return undefined
 }

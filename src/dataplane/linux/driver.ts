@@ -110,7 +110,7 @@ export class LinuxDriver implements Driver {
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
     const { routes, fou, fdb } = this
-    this.changer = new Changer({ requests, links, sysctls, multipath, fou, fdb })
+    this.changer = new Changer({ requests, links, sysctls, multipath, routes, fou, fdb })
     this.remover = new LinkRemover({ requests, links, routes, multipath, isolation, rules })
     const { remover } = this
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules }, remover)
@@ -153,6 +153,10 @@ export class LinuxDriver implements Driver {
 
   reclaim(entry: LinkEntry): Link | undefined {
     return this.deviceChanger.reclaim(entry)
+  }
+
+  rename(device: string, name: string): boolean {
+    return this.deviceChanger.rename(device, name)
   }
 
   setUp(device: string): Refusal | null {

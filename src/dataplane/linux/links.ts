@@ -154,6 +154,13 @@ export class Links {
     return undefined
   }
 
+  /** Forgets the former name of a link, which belongs to no entry any more. */
+  renamed({ index, name }: Pick<Link, 'index' | 'name'>): void {
+    this.known.delete(name)
+    this.owned.delete(index)
+    this.get(index)
+  }
+
   /** The present interfaces of some kinds that stand on another one. */
   uppersOf(index: number, kinds: readonly string[]): RawLink[] {
     const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))

@@ -20,6 +20,7 @@ export interface OwnedEntryScope {
 export function* ownedObjects(driver: SynchronousDriver, places: OwnedEntryScope): Iterable<OwnedObject> {
   const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
   const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
+  const left = vrfs.filter(({ alias }) => alias === null).flatMap(({ name }) => driver.portsOf(name))
   const bridges = driver.ownedLinks().filter(({ kind }) => kind === 'bridge')
   const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOwned(link))
   // label routes belong to no interface
@@ -27,6 +28,11 @@ export function* ownedObjects(driver: SynchronousDriver, places: OwnedEntryScope
   for (const entry of [...markedEntries(driver, places), ...held]) {
     yield { what: identity(entry), remove: () => driver.remove([entry]).get(0) ?? null }
   }
+  for (const entry of left.flatMap((port) => gatewaysLeftOn(driver, port)))
+    yield {
+      what: `${identity(entry)} (left by bagpipe-bgp)`,
+      remove: () => driver.remove([entry]).get(0) ?? null,
+    }
   for (const { name: device, master } of ports) {
     const port: VrfPort = { kind: 'vrf-port', device, vrf: master ?? '' }
     yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
@@ -99,6 +105,12 @@ function markedEntries(
     ...vxlans.flatMap((vxlan) => marked(driver, vxlan)),
     ...bridges.flatMap((bridge) => marked(driver, bridge).filter(({ kind }) => kind === 'neighbour')),
   ]
+}
+
+/** The gateway addresses that bagpipe-bgp gave a port of its VRF. */
+function gatewaysLeftOn(driver: SynchronousDriver, port: Link): TableEntry[] {
+  if (isOwned(port)) return []
+  return [...driver.dump(port.name)].flat().flatMap(({ entry, isLeft }) => (isLeft ? [entry] : []))
 }
 
 function marked(driver: SynchronousDriver, device: string): TableEntry[] {

@@ -10,6 +10,7 @@ import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
 import { lookRoutes } from './kinds/dump.ts'
 import { linuxDefinition, linuxLink } from './kinds/index.ts'
+import { releasePort } from './kinds/release-port.ts'
 import type { Links } from './links.ts'
 import type { Multipath } from './multipath.ts'
 import type { Requests } from './requests.ts'
@@ -33,8 +34,8 @@ export interface LinkRemoverDependencies {
  * for a whole group, except for bridges.
  */
 export class LinkRemover {
-  private readonly requests: Requests
-  private readonly links: Links
+  readonly requests: Requests
+  readonly links: Links
   readonly routes: Routes
   private readonly multipath: Multipath
   private readonly isolation: BridgeIsolation
@@ -62,6 +63,7 @@ export class LinkRemover {
       if (refusal !== null) refused.set(position, refusal)
       else if (isOwned(link)) going.set(position, link)
     }
+    this.releasePorts([...going.values()])
     for (const [position, refusal] of this.delete(going)) refused.set(position, refusal)
     this.restoreRules([...going].flatMap(([position, link]) => (refused.has(position) ? [] : [link])))
     return refused
@@ -74,15 +76,21 @@ export class LinkRemover {
       const names = ports.map(({ name }) => name)
       return shared(entry.device, names)
     }
-    if (link.table !== null) this.clearTable(link)
-    if (link.table !== null && link.alias === null) {
-      removeBagpipeRoutes(link.table, this.requests)
-      removeBagpipeRules(link.name, this.requests)
-    }
+    if (link.table !== null) this.clearVrf(link, link.table)
     const bridge = link.outdated && link.master !== null ? this.links.lookUp(link.master) : undefined
     if (bridge !== undefined)
       for (const port of this.links.all(bridge.index)) removeBagpipeMacs(port, this.requests)
     return null
+  }
+
+  /** Takes ports that were not detached out of links that are to be deleted: left up, they would hand the frames of their VMs to the host. */
+  private releasePorts(going: readonly Link[]): void {
+    const masters = going.filter(({ kind }) => kind === 'bridge' || kind === 'vrf')
+    const [only, ...more] = masters
+    if (only === undefined) return
+    const names = new Set(masters.map(({ name }) => name))
+    for (const port of this.links.all(more.length === 0 ? only.index : null))
+      if (!isOwned(port) && port.master !== null && names.has(port.master)) releasePort(port, this)
   }
 
   /** An external link stays, as it was before chanter used it. */
@@ -122,8 +130,8 @@ export class LinkRemover {
     return refused
   }
 
-  /** Removes owned entries from a VRF's table, which outlives the device. */
-  private clearTable(link: Link): void {
+  /** Removes owned entries from a VRF's table, which outlives the device, as do routing rules. */
+  private clearVrf(link: Link, table: number): void {
     for (const chunk of lookRoutes(link, this)) {
       for (const { entry } of chunk) {
         linuxDefinition(entry.kind).encodeRemoval?.(this.requests, entry, link)
@@ -132,6 +140,8 @@ export class LinkRemover {
       }
     }
     this.multipath.tidy()
+    if (link.alias === null || this.routes.forgetLeft(table)) removeBagpipeRoutes(table, this.requests)
+    removeBagpipeRules(link.name, this.requests)
   }
 
   /** The order of routing rules matters to VRFs alone. */

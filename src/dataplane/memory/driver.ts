@@ -49,6 +49,8 @@ export class MemoryDriver implements Driver {
   readonly kernel: MemoryKernel
   /** Of every bridge: there is no host to isolate it from. */
   isolation: Isolation = { by: null, reason: null }
+  /** Whether links can be renamed while they are up. */
+  renames = true
   private readonly clock: Clock
   private readonly pretend: ((name: string) => boolean) | null
   private listener: ChangeListener | null = null
@@ -109,6 +111,12 @@ export class MemoryDriver implements Driver {
   }
 
   reclaim(): undefined {}
+
+  rename(device: string, name: string): boolean {
+    if (!this.renames || !this.kernel.links.has(device) || this.kernel.links.has(name)) return false
+    this.kernel.renameLink(device, name)
+    return true
+  }
 
   setUp(device: string): Refusal | null {
     this.kernel.setUp(device)

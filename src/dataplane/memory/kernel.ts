@@ -131,11 +131,13 @@ export class MemoryKernel {
     this.changed(name)
   }
 
-  /** Renames an interface; its bridge's entries for it get the new name. */
+  /** Renames an interface, for its ports too; its bridge's entries for it get the new name. */
   renameLink(name: string, to: string): void {
     const link = this.need(name)
     this.links.delete(name)
     this.links.set(to, { ...link, name: to })
+    for (const port of this.links.values())
+      if (port.master === name) this.links.set(port.name, { ...port, master: to })
     for (const { fdb } of this.links.values())
       for (const [mac, held] of fdb)
         if (held.entry.device === name) fdb.set(mac, { ...held, entry: { ...held.entry, device: to } })

@@ -42,6 +42,7 @@ export class ThreadHost {
     this.calls = {
       interfaceNamed: (name) => reconciler.interfaceNamed(name),
       vrfOf: (alias) => reconciler.vrfOf(alias),
+      vrfLeftWith: (port, bridge) => reconciler.vrfLeftWith(port, bridge),
       survey: (asked) => reconciler.survey(asked),
       vxlansOn: (port) => reconciler.vxlansOn(port),
       isVniTaken: (vni, port) => reconciler.isVniTaken(vni, port),
@@ -50,6 +51,7 @@ export class ThreadHost {
       isLabelTaken: (label) => reconciler.isLabelTaken(label),
       isTableTaken: (table) => reconciler.isTableTaken(table),
       settled: (entries) => reconciler.settled(entries),
+      rename: (device, name) => reconciler.rename(device, name),
       gone: (entries) => reconciler.gone(entries),
       verify: () => reconciler.verifier.verify(),
       counts,

@@ -1,6 +1,7 @@
 import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { NeededSetting } from '../engine/settings.ts'
+import type { Eventual } from '../eventual.ts'
 import type { DataplaneQueries } from '../kernel-queries.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
@@ -25,6 +26,7 @@ export interface ThreadData {
 export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find' | 'summary'> {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   gone(entries: readonly Entry[]): Promise<void>
+  rename(device: string, name: string): Eventual<boolean>
   verify(): Promise<Verification>
   /** Begins to walk a list; returns a number for it. */
   walk(list: keyof Lists, devices?: ReadonlySet<string>): number

@@ -130,12 +130,20 @@ export class ForwardingThread implements Dataplane, DataplaneView {
     return this.call('gone', entries)
   }
 
+  rename(device: string, name: string) {
+    return this.call('rename', device, name)
+  }
+
   interfaceNamed(name: string) {
     return this.call('interfaceNamed', name)
   }
 
   vrfOf(alias: string) {
     return this.call('vrfOf', alias)
+  }
+
+  vrfLeftWith(port: string, bridge: string | null) {
+    return this.call('vrfLeftWith', port, bridge)
   }
 
   survey(asked: PortQuestion) {

@@ -101,8 +101,10 @@ export class LinuxBackend implements VpnBackend {
     return this.macVrf(id, vni, suffix, devices)
   }
 
-  async createIpVpn(id: string, nextNumber: () => number) {
-    const { number, vrf } = await this.vrfDevices.create(id, nextNumber)
+  async createIpVpn({ instanceId: id, port, plug }: ResolvedRequest, nextNumber: () => number) {
+    const evpn = plug === null ? undefined : this.instances.get(plug.evpn)
+    const bridge = evpn?.type === 'evpn' ? evpn.forwarding.bridge : null
+    const { number, vrf } = await this.vrfDevices.create(id, { port, bridge }, nextNumber)
     return { number, forwarding: this.vrf(id, vrf) }
   }
 

@@ -30,8 +30,8 @@ export class EvpnDevices {
   }
 
   /**
-   * The devices of a new instance: the VXLAN device of its VNI that is in the agent's bridge, or those that bagpipe-bgp left, under their present
-   * names, where there are any. Throws `RequestError` for a conflicting external device.
+   * The devices of a new instance: the VXLAN device of its VNI that is in the agent's bridge, or those that bagpipe-bgp left, where there
+   * are any, renamed if the kernel can. Throws `RequestError` for a conflicting external device.
    */
   async choose(
     id: string,
@@ -50,8 +50,12 @@ export class EvpnDevices {
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
     const left = found ?? (named?.vni === vni ? named : undefined)
-    const bridge = linuxBridge ?? (await this.bridgeLeftWith(left)) ?? bridgeName(suffix)
-    const vxlan = left?.name ?? vxlanName(suffix)
+    const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left) : null
+    const bridge = linuxBridge ?? (await this.renamed(leftBridge, bridgeName(suffix)))
+    const isLeft = left?.owned === true && left.alias === null
+    const vxlan = isLeft
+      ? await this.renamed(left.name, vxlanName(suffix))
+      : (left?.name ?? vxlanName(suffix))
     const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
@@ -100,6 +104,12 @@ export class EvpnDevices {
     const link = await this.dataplane.interfaceNamed(bagpipeVxlanName(id))
     const isLeft = link?.kind === 'vxlan' && link.owned && link.alias === null
     return isLeft && link.port === this.vtep.vxlanPort ? link : undefined
+  }
+
+  /** The name of a device that bagpipe-bgp left, from now on: ours, or its present one where the kernel cannot rename it. */
+  private async renamed(present: string | null, name: string): Promise<string> {
+    if (present === null || present === name) return name
+    return (await this.dataplane.rename(present, name)) ? name : present
   }
 
   /** The bridge that bagpipe-bgp made for a VXLAN device; null where there is none. */

@@ -15,6 +15,13 @@ const ALL_TABLES = [256, 4_294_967_294] as const
 
 type Saved = Pick<IpState, 'id' | 'number' | 'table' | 'device'>
 
+/** The first port of a VRF. */
+export interface FirstPort {
+  readonly port: string
+  /** The bridge at the other end of the port, a veth; null where it is none of ours. */
+  readonly bridge: string | null
+}
+
 /** The devices and routing tables of VRFs, and the blackhole VRF. */
 export class VrfDevices {
   private readonly dataplane: Dataplane
@@ -48,15 +55,23 @@ export class VrfDevices {
     return { device: state.device ?? FORMER_PREFIX + state.number, table: tableOf(state) }
   }
 
-  /** Continues to use the device of an earlier process whose state is lost. Throws `RequestError`. */
+  /**
+   * Continues to use the device of an earlier process whose state is lost, or the one that bagpipe-bgp left with the first port, or with a
+   * veth pair from the bridge that the port leads to. Throws `RequestError`.
+   */
   async create(
     id: string,
+    { port, bridge }: FirstPort,
     nextNumber: () => number,
   ): Promise<{ readonly number: number; readonly vrf: VrfTable }> {
     await this.findBlackhole()
-    const left = await this.dataplane.vrfOf(aliasOf(id))
-    if (left !== undefined && this.tables.claim(left.table, id))
-      return { number: nextNumber(), vrf: { device: left.name, table: left.table } }
+    const left = await Promise.all([
+      this.dataplane.vrfOf(aliasOf(id)),
+      this.dataplane.vrfLeftWith(port, bridge),
+    ])
+    for (const one of left)
+      if (one !== undefined && this.tables.claim(one.table, id))
+        return { number: nextNumber(), vrf: { device: one.name, table: one.table } }
     const table = await this.takeTable(id)
     try {
       const { number, device } = await this.takeName(nextNumber)

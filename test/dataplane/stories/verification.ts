@@ -27,6 +27,8 @@ export function verification(t: Fixture): void {
         pending: 0,
         faults: [],
         orphans: [],
+        stale: 0,
+        outdated: [],
         unreadable: [],
       })
     })

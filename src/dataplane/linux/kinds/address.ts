@@ -23,10 +23,13 @@ export const address: LinuxDefinition<PortAddress> = {
     ifaddrmsg(batch.writer, entry, index)
     batch.end()
   },
-  readAddress: ({ device, ip, prefixLength, protocol }) => ({
-    entry: { kind: 'address', device, ip, prefixLength },
-    marked: protocol === k.PROTOCOL,
-  }),
+  readAddress({ device, ip, prefixLength, protocol, flags, broadcast }) {
+    const entry = { kind: 'address', device, ip, prefixLength } as const
+    const marked = protocol === k.PROTOCOL
+    if (!isIpv4(ip) || (flags & k.IFA_F_NOPREFIXROUTE) !== 0) return { entry, marked }
+    const isLeft = !marked && broadcast !== null
+    return { entry: { ...entry, hasRoute: true }, marked, isStuck: true, ...(isLeft && { isLeft }) }
+  },
   *look({ name, index, routing, table }, sources) {
     if (routing === null && table === null) return
     for (const family of [k.AF_INET, k.AF_INET6])

@@ -22,6 +22,7 @@ export interface Kernel {
   readonly links: Links
   readonly sysctls: Sysctls
   readonly multipath: Multipath
+  readonly routes: Routes
   readonly fou: Fou
   readonly fdb: Fdb
   readonly indexOf: IndexOf

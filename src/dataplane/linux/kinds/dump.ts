@@ -26,10 +26,17 @@ export function* dumped(
   }
 }
 
-/** The owned routes in the table of a VRF. */
+/** The owned routes in the table of a VRF; those of bagpipe-bgp last, since they hide ours. */
 export function* lookRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
   if (table === null) return
-  const read = (message: NetlinkMessage) => routes.readHeld(message)
+  const left: ObservedEntry[] = []
+  const read = (message: NetlinkMessage) => {
+    const observed = routes.readHeld(message)
+    const hiding = observed === undefined ? routes.readLeft(message) : undefined
+    if (hiding?.entry.device === name) left.push(hiding)
+    return observed
+  }
   for (const family of [k.AF_INET, k.AF_INET6])
     yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), read)
+  if (left.length > 0) yield left
 }

@@ -2,6 +2,7 @@ import { isIpv4 } from '../../../values/address.ts'
 import type { TableEntry } from '../../kinds/index.ts'
 import type { Hop, VrfRoute } from '../../model.ts'
 import { isRefusal, missing, partly, type Refusal } from '../../refusal.ts'
+import { encodeBagpipeRemoval } from '../bagpipe-vrfs.ts'
 import * as k from '../constants.ts'
 import type { Batch } from '../encode.ts'
 import { gateway, onLinkFlag, prefix, UNUSED_GATEWAY, writeHops } from '../encode-ip.ts'
@@ -20,6 +21,12 @@ export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Re
     prefix(batch.writer, entry, { type: k.RTN_UNICAST, scope: k.RT_SCOPE_NOWHERE, metric: k.METRIC })
     batch.end()
   },
+  /** With the route of bagpipe-bgp that hides it. */
+  remove(entry, link, { requests, routes }) {
+    this.encodeRemoval?.(requests, entry, link)
+    if (routes.takeLeft(entry)) encodeBagpipeRemoval(requests, entry)
+    return null
+  },
   prepare: (entries, { multipath }) => multipath.plan(routesAmong(entries)),
   set(entry, _link, { requests, links, indexOf }, plans, position) {
     const plan = plans.get(position)
@@ -31,8 +38,13 @@ export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Re
     else encode(requests, { ...entry, hops: plan.hops }, indexOf)
     return null
   },
-  /** Records the present groups of routes, and reports the routes that lack hops. */
-  conclude(entries, { multipath }, plans, refused) {
+  /** Removes what hid the routes, records their present groups, and reports the routes that lack hops. */
+  conclude(entries, { multipath, requests, routes }, plans, refused) {
+    if (routes.anyLeft) {
+      for (const [i, entry] of routesAmong(entries))
+        if (!refused.has(i) && routes.takeLeft(entry)) encodeBagpipeRemoval(requests, entry)
+      requests.send()
+    }
     for (const [i, plan] of plans) {
       const entry = entries[i]
       if (isRefusal(plan) || entry?.kind !== 'route') continue

@@ -1,5 +1,6 @@
 import { ANY_IPV4, ANY_IPV6 } from '../../../values/address.ts'
 import type { VrfDevice } from '../../model.ts'
+import { removeBagpipeRules } from '../bagpipe-vrfs.ts'
 import * as k from '../constants.ts'
 import { autoconfigured } from '../host-use.ts'
 import { forwardsIpv6, keepRouterAdvertisements, vrfSettings } from '../sysctl.ts'
@@ -16,7 +17,9 @@ export const vrf: LinuxLinkDefinition<VrfDevice> = {
   },
   tune(entry, _link, tools) {
     close(entry, tools)
-    return tools.rules.order()
+    const refusal = tools.rules.order()
+    removeBagpipeRules(entry.device, tools.requests)
+    return refusal
   },
   settingsOf: vrfSettings,
 }
