@@ -7,7 +7,7 @@ import { startBagpipe } from '../support/bagpipe.ts'
 import { Flow, lossText, outageMs } from '../support/flow.ts'
 import { session } from '../support/interop.ts'
 import { AS, Fleet } from './fleet.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addVeth, ip, runIn } from './network.ts'
 
 /** What the guest's one CPU carries beside daemons that start. */
 const PACKETS_A_SECOND = 50
@@ -45,7 +45,7 @@ function addVm({ namespace: home }: LabHost, n: number): Vm {
   const name = `vm${n}`
   const namespace = fleet.lab.addNamespace(name)
   const [mac, address, port] = [0x020000000100 + n, `${addressOf(n)}/24`, `tap${n}`]
-  addCable([home, port], [namespace, 'eth0'])
+  addVeth([home, port], [namespace, 'eth0'])
   ip(namespace, `link set eth0 address ${formatMac(mac)}`, `address add ${address} dev eth0`)
   ip(namespace, `route add default via ${gatewayOf(n)}`)
   return { name, namespace, mac, address, port }
