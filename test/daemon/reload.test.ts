@@ -1,105 +1,26 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
-import type { ReloadReport } from '../../src/api/reload.ts'
-import type { Speaker } from '../../src/bgp/speaker.ts'
-import type { Config } from '../../src/config/config.ts'
-import { parseIni } from '../../src/config/ini.ts'
-import { interpret } from '../../src/config/load.ts'
-import { Reloader } from '../../src/daemon/reload.ts'
-import { newSpeaker } from '../../src/daemon/speaker.ts'
-import type { DaemonEvent } from '../../src/events/event.ts'
-import type { InputEvent } from '../../src/record/recording.ts'
+import { expect, test } from 'vitest'
 import { temporaryFiles } from '../support/files.ts'
-import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
-
-const US = '127.0.0.1'
-const [A, B, C] = ['127.0.0.11', '127.0.0.12', '127.0.0.13'] as const
-const BASE = { local_address: US, my_as: '64512', peers: `${A},${B}` }
-
-type Sections = Readonly<Record<string, Readonly<Record<string, string>>>>
-
-let clock: VirtualClock
-let events: DaemonEvent[]
-let recorded: InputEvent[]
-let speaker: Speaker
-let reloader: Reloader
-let logs: Config['log'][]
-let resyncs: number[]
-let logFailure: Error | null
-let text: string
-let speakers: ReadonlyMap<string, Speaker>
-/** Starts a speaker that connects to us. */
-let connect: (address: string) => Speaker
-const mobility = { moves: 5, windowSeconds: 180, recoverySeconds: 1800 }
-
-/** What the file holds from now on. */
-function write(BGP: Readonly<Record<string, string>>, sections: Sections = {}): void {
-  const all: Sections = { BGP: { ...BASE, ...BGP }, ...sections }
-  text = Object.entries(all)
-    .flatMap(([section, options]) => [
-      `[${section}]`,
-      ...Object.entries(options).map((pair) => pair.join(' = ')),
-    ])
-    .join('\n')
-}
-
-beforeEach(() => {
-  clock = new VirtualClock()
-  const network = new VirtualNetwork(clock)
-  events = []
-  recorded = []
-  logs = []
-  resyncs = []
-  logFailure = null
-  write({})
-  const load = () => interpret(parseIni(text, 'bgp.conf'))
-  const loaded = load()
-  const sink = { emit: (event: DaemonEvent) => void events.push(event) }
-  const environment = { clock, random: () => 0.5, transport: network.transport, events: sink }
-  speaker = newSpeaker(loaded.config, null, environment, () => {})
-  void speaker.start()
-  speakers = new Map(
-    [A, B, C].map((address) => [
-      address,
-      speakerAt(address, [peerConfig(US, { passive: true })], clock, network),
-    ]),
-  )
-  connect = (address) => speakerAt(address, [peerConfig(US)], clock, network, { listenPort: null })
-  clock.advance(5000)
-  Object.assign(mobility, loaded.config.evpn.mobility)
-  reloader = new Reloader({
-    loaded,
-    load,
-    speaker,
-    mobility,
-    forwarding: { setResync: (ms) => void resyncs.push(ms) },
-    logs: {
-      async configure(options) {
-        if (logFailure !== null) throw logFailure
-        logs.push(options as Config['log'])
-      },
-    },
-    events: sink,
-    recording: { write: (event) => void recorded.push(event) },
-  })
-  events = []
-})
-
-const peer = (address: string) => speaker.peers.get(ip(address))
-const states = () =>
-  [...speaker.peers.values()].map(
-    ({ sessions }) => `${sessions.name} ${sessions.state} ${sessions.establishedCount}`,
-  )
-
-async function reload(dryRun = false): Promise<ReloadReport> {
-  const outcome = await reloader.reload({ dryRun })
-  clock.advance(5000)
-  if ('findings' in outcome) throw new Error(outcome.findings.join('\n'))
-  return outcome.report
-}
+import {
+  A,
+  B,
+  C,
+  clock,
+  events,
+  failLog,
+  logs,
+  mobility,
+  peer,
+  recorded,
+  reload,
+  reloader,
+  resyncs,
+  speaker,
+  states,
+  write,
+  writeText,
+} from './reload-setup.ts'
 
 const NOTHING = { dry_run: false, peers: [], options: [], warnings: [] }
 const reported = (...types: readonly string[]) => events.filter(({ type }) => types.includes(type))
@@ -209,14 +130,14 @@ test.each([
   [
     'an unreadable line',
     () => {
-      text = '[BGP\n'
+      writeText('[BGP\n')
     },
     /line 1: "\[BGP" cannot be read/,
   ],
   [
     'a log file that cannot be opened',
     () => {
-      logFailure = new Error('EACCES')
+      failLog(new Error('EACCES'))
     },
     /EACCES/,
   ],
@@ -232,7 +153,7 @@ test.each([
   expect(reloader.problems).toEqual([
     expect.stringMatching(/^the last reload was refused, the configuration before it is in effect: /),
   ])
-  logFailure = null
+  failLog(null)
   write({})
   await reload()
   expect(reloader.problems).toEqual([])
@@ -292,110 +213,4 @@ test('enabled = false ends a session, true begins it; a command of an operator s
   write({ peers: `${A},${B},${C}` }, { [`BGP_PEER:${C}`]: { enabled: 'false' } })
   await reload()
   expect(states()).toEqual([`${A} Established 2`, `${B} Idle 1`, `${C} Idle 0`])
-})
-
-describe('clients that connect from a prefix', () => {
-  const PREFIX = '127.0.0.12/30'
-  const RR = { reflector: 'true', peers: A }
-  const options = (of: Readonly<Record<string, string>>) => ({ [`BGP_PEER:${PREFIX}`]: of })
-
-  beforeEach(async () => {
-    write({ ...RR, reflector_clients: PREFIX })
-    const { peers } = await reload()
-    expect(peers).toContainEqual({ peer: PREFIX, change: 'added', resets_session: false, options: [] })
-    for (const address of [B, C]) speakers.get(address)!.stop('to begin anew')
-    for (const address of [B, C]) connect(address)
-    clock.advance(5000)
-    expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`, `${C} Established 1`])
-  })
-
-  test('are dropped with the prefix, and no other session is', async () => {
-    write(RR)
-    const { peers } = await reload()
-    expect(peers).toEqual([{ peer: PREFIX, change: 'removed', resets_session: false, options: [] }])
-    clock.advance(60_000)
-    expect(states()).toEqual([`${A} Established 1`])
-    expect(recorded.at(-1)).toMatchObject({ type: 'reload', dynamicPeers: [] })
-  })
-
-  test('keep their sessions when the prefix becomes wider, or a limit changes', async () => {
-    write({ ...RR, reflector_clients: '127.0.0.0/24' })
-    expect((await reload()).peers).toEqual([
-      { peer: PREFIX, change: 'removed', resets_session: false, options: [] },
-      { peer: '127.0.0.0/24', change: 'added', resets_session: false, options: [] },
-    ])
-    write({ ...RR, reflector_clients: '127.0.0.0/24' }, { 'BGP_PEER:127.0.0.0/24': { max_prefixes: '9' } })
-    expect((await reload()).peers).toMatchObject([{ peer: '127.0.0.0/24', resets_session: false }])
-    expect(states()).toEqual([`${A} Established 1`, `${B} Established 1`, `${C} Established 1`])
-    expect(peer(B)?.sessions.config.maxPrefixes).toBe(9)
-  })
-
-  test('begin a session anew when an option of theirs asks for it; one that is disabled stays so', async () => {
-    peer(C)?.disable('cable work')
-    write({ ...RR, reflector_clients: PREFIX }, options({ hold_time: '30' }))
-    expect((await reload()).peers).toEqual([
-      {
-        peer: PREFIX,
-        change: 'changed',
-        resets_session: true,
-        options: [{ option: 'hold_time', before: 90, after: 30 }],
-      },
-    ])
-    clock.advance(60_000)
-    expect(peer(B)?.negotiated?.holdTimeSeconds).toBe(30)
-    expect(peer(C)?.sessions.downReason).toBe('disabled: cable work')
-    expect(peer(A)?.sessions.establishedCount).toBe(1)
-  })
-
-  test('are dropped by enabled = false', async () => {
-    write({ ...RR, reflector_clients: PREFIX }, options({ enabled: 'false' }))
-    await reload()
-    clock.advance(60_000)
-    expect(states()).toEqual([`${A} Established 1`])
-  })
-})
-
-test('reflector itself needs a restart', async () => {
-  write({ reflector: 'true' })
-  expect((await reload()).options).toMatchObject([{ option: 'reflector', needs_restart: true }])
-})
-
-describe('access to the API', () => {
-  const TOKEN = '0123456789abcdef0123'
-
-  test('follows the token and the names; the port needs a restart', async () => {
-    const directory = temporaryFiles({ token: TOKEN })
-    const token_file = `${directory}/token`
-    const API = { host: '0.0.0.0', port: '8083', token_file, allowed_hosts: 'node1.example' }
-    write({}, { API })
-    const { options } = await reload()
-    expect(options.map(({ option, needs_restart }) => [option, needs_restart])).toEqual([
-      ['host', true],
-      ['port', true],
-      ['token_file', false],
-      ['allowed_hosts', false],
-    ])
-    expect(reloader.access.token).toBe(TOKEN)
-    expect(reloader.access.hosts).toContain('node1.example')
-    writeFileSync(token_file, TOKEN.toUpperCase())
-    expect((await reload()).options).toContainEqual({
-      section: 'API',
-      option: 'token_file',
-      before: token_file,
-      after: `${token_file}, with other content`,
-      needs_restart: false,
-    })
-    expect(reloader.access.token).toBe(TOKEN.toUpperCase())
-  })
-
-  test('stays as it was when a file cannot be used', async () => {
-    const token_file = `${temporaryFiles({ token: TOKEN })}/token`
-    write({}, { API: { token_file } })
-    await reload()
-    writeFileSync(token_file, 'short')
-    expect(await reloader.reload({ dryRun: false })).toEqual({
-      findings: [expect.stringContaining('holds a token that is too short')],
-    })
-    expect(reloader.access.token).toBe(TOKEN)
-  })
 })

@@ -1,3 +1,10 @@
+/** A position in a table's queue, to learn when everything before it was tried. */
+export interface Mark {
+  readonly position: number
+  /** How often the queue had been rebuilt. */
+  readonly epoch: number
+}
+
 /** First in, first out; taking costs the same at any length. */
 export class Queue<T> {
   /** How many items were taken since the start. */

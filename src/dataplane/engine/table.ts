@@ -6,20 +6,13 @@ import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
 import { NeededInterfaces } from './needed-interfaces.ts'
-import { Queue } from './queue.ts'
+import { type Mark, Queue } from './queue.ts'
 
 /** Entries compared before other work gets its turn. */
 const SLICE = 1000
 
 /** The queued entries of a table that has none; most tables have none, and each is asked for every `/status`. */
 const NONE = { size: 0, has: () => false }
-
-/** A position in a table's queue, to learn when everything before it was tried. */
-export interface Mark {
-  readonly position: number
-  /** How often the queue had been rebuilt. */
-  readonly epoch: number
-}
 
 /**
  * The entries of one kind on one device: the desired state, and the work left to reach it.

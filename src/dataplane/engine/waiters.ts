@@ -3,8 +3,8 @@ import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
+import type { Mark } from './queue.ts'
 import type { Statuses } from './statuses.ts'
-import type { Mark } from './table.ts'
 
 /** Callers that wait until entries were tried, or are gone. */
 export class Waiters implements Closable {
