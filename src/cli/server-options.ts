@@ -19,7 +19,7 @@ export const serverOptions = {
     type: 'string',
     default: socket === undefined ? (host ?? API_HOST) : `unix:${socket}`,
     requiresArg: true,
-    describe: 'Address of the REST API; `unix:PATH` for a Unix socket, `https://HOST` for TLS',
+    describe: 'Address of the REST API; `unix:PATH` for a Unix socket, `https://HOST[:PORT]` for TLS',
   },
   'token-file': {
     ...file,
@@ -53,17 +53,19 @@ type ServerArgs = InferredOptionTypes<typeof serverOptions>
 /** The API that the options of a command line select. */
 export function serverOf(args: ServerArgs, port: number): Server {
   const [, socket] = /^unix:(.+)$/.exec(args.server) ?? []
-  const [, tlsHost] = /^https:\/\/\[?([^/]+?)\]?\/*$/.exec(args.server) ?? []
+  const [, scheme, host = args.server, own] =
+    /^(https?):\/\/(\[[^\]]+\]|[^/:]+)(?::(\d+))?\/*$/.exec(args.server) ?? []
+  const isTls = scheme === 'https'
   const given = { ca: args['tls-ca-file'], cert: args['tls-cert-file'], key: args['tls-key-file'] }
-  if (tlsHost === undefined && Object.values(given).some((path) => path !== undefined))
+  if (!isTls && Object.values(given).some((path) => path !== undefined))
     throw new CliError('certificates are for --server https://HOST')
   const [ca, cert, key] = Object.values(given).map((path) => (path === undefined ? undefined : read(path)))
   return {
-    host: tlsHost ?? args.server,
-    port,
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: own === undefined ? port : Number(own),
     socket,
     token: args['token-file'] === undefined ? undefined : read(args['token-file']).trim(),
-    tls: tlsHost === undefined ? undefined : { ca, cert, key },
+    tls: isTls ? { ca, cert, key } : undefined,
   }
 }
 

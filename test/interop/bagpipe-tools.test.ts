@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -113,6 +113,36 @@ describe('bagpipe-rest-attach', () => {
     expect(link).toMatchObject({ address: '02:00:00:00:0c:02', mtu: 1420, operstate: 'UP' })
     expect(link.addr_info[0]).toMatchObject({ local: '192.168.78.1', prefixlen: 24 })
   })
+
+  test.each(['--attach --ovs-bridge br-mpls --ovs-vlan 31', '--detach'])(
+    '%s --ovs-preplug puts the port into the bridge first',
+    async (line) => {
+      const calls = join(lab.directory, 'ovs-vsctl.calls')
+      const bin = join(lab.directory, 'bin')
+      mkdirSync(bin, { recursive: true })
+      // a port that is in no bridge yet cannot be removed from it
+      const script = `#!/bin/sh\necho "$@" >>${calls}\n[ "$1" != del-port ]\n`
+      writeFileSync(join(bin, 'ovs-vsctl'), script, { mode: 0o755 })
+      const words =
+        `${line} --ovs-preplug --network-type ipvpn --vpn-instance-id ovs --port tapc1 --ip 192.168.84.1/24`.split(
+          ' ',
+        )
+      const path = process.env['PATH']
+      const results = []
+      for (const tool of [theirAttach, ourAttach]) {
+        writeFileSync(calls, '')
+        process.env['PATH'] = `${bin}:${path}`
+        const { code, stdout } = await tool(...words)
+        process.env['PATH'] = path
+        results.push({ code, stdout, calls: readFileSync(calls, 'utf8') })
+      }
+      const [theirs, mine] = results
+      expect(theirs).toMatchObject({ code: 0, stdout: expect.stringContaining("response: 200 b'null'\n") })
+      expect(theirs!.stdout).toContain('"plugged": true')
+      expect(theirs!.calls).toMatch(/^del-port (\S+) tapc1\nadd-port \1 tapc1\n$/)
+      expect(mine).toEqual(theirs)
+    },
+  )
 
   test('has every option', async () => {
     const names = ({ stdout }: Printed) => [...new Set(stdout.match(/(?<=^ +(-\w, )?)--[\w-]+/gm))].sort()

@@ -20,6 +20,17 @@ function sent(): Sent[] {
     .map((line) => JSON.parse(line) as Sent)
 }
 
+/** What `bagpipe-rest-attach --ovs-preplug` sends, beside the port. */
+const ATTACH_OF_TOOL = {
+  vpn_instance_id: 'ipvpn-bagpipe-test',
+  vpn_type: 'ipvpn',
+  import_rt: ['64512:512'],
+  export_rt: ['64512:512'],
+  mac_address: '52:54:00:99:99:22',
+  ip_address: '192.168.10.1/24',
+  gateway_ip: '192.168.10.254',
+}
+
 const post = (app: ReturnType<typeof testApi>['app'], { action, body }: Sent) =>
   app.inject({ method: 'POST', url: `/${action}`, payload: JSON.stringify(body) })
 
@@ -119,6 +130,9 @@ describe('requests of an OVS agent', () => {
 
   test('the Linux drivers refuse, with the reason', async () => {
     const { app, vpns } = testApi('linux')
+    const local_port = { linuxif: 'gp1', ovs: { port_name: 'gp1', plugged: true } }
+    const ofTool = { action: 'attach_localport', body: { ...ATTACH_OF_TOOL, local_port } } as const
+    expect((await post(app, ofTool)).json().description).toContain('a port of Open vSwitch')
     for (const one of sent().filter(({ action }) => action === 'attach_localport')) {
       const { statusCode, body } = await post(app, one)
       expect([statusCode, body]).toEqual([400, expect.stringContaining('a port of Open vSwitch')])
