@@ -24,6 +24,10 @@ const { metafile } = await build({
   external: ['koffi'],
   sourcemap: true,
   sourcesContent: false,
+  // Node keeps the text of each file in memory, with two octets a character where one of them, as in a comment, is not of Latin-1
+  minifyWhitespace: true,
+  lineLimit: 200,
+  legalComments: 'external',
   logLevel: 'warning',
   metafile: true,
   // what CommonJS packages ask Node for
