@@ -8,7 +8,7 @@ export class Hopeless extends Error {}
 
 const POLL_MS = 50
 /** Far more than a busy machine needs: only what fails takes so long. */
-export const PATIENCE_SECONDS = 60
+export const PATIENCE_SECONDS = 120
 
 /** Checks until the awaited value is there; past the deadline it fails with the awaited and the last observed value. */
 export async function eventually<T>(

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { request } from '../../src/client.ts'
 import { LOG_LINES } from '../../src/events/log-lines.ts'
 import type { LabDaemon } from '../../src/lab/chanter.ts'
@@ -91,6 +91,7 @@ test.each(Object.keys(REFLECTORS) as ReflectorName[])(
     const before = forwarding()
     const sweptBefore = [sweeps(0), sweeps(1)]
     const flow = await Flow.start(fleet.lab, vms[0], vms[1], PACKETS_A_SECOND)
+    onTestFinished(() => flow.close())
     const begun: (readonly [what: string, at: number])[] = []
     const mark = (what: string) => begun.push([what, monotonicMs()])
     mark('a daemon ends by SIGTERM and comes back')

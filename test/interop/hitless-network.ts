@@ -172,7 +172,12 @@ export class HitlessNetwork {
   async expectNoLoss(what: string, happens: () => Promise<void>): Promise<void> {
     const [{ vm: vm1, host: one }, { vm: vm2, host: two }] = this.network.sites
     const flows = await Promise.all([Flow.start(this.lab, vm1, vm2), Flow.start(this.lab, vm2, vm1)])
-    await happens()
+    try {
+      await happens()
+    } catch (error) {
+      for (const flow of flows) flow.close()
+      throw error
+    }
     const ended = await Promise.all(flows.map((flow) => flow.stop()))
     const kinds = this.reflectors.map(({ kind }) => kind).join(' + ')
     for (const { thereAndBack } of ended) console.log(`${kinds}: ${what}: ${lossText(thereAndBack)}`)

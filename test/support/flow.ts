@@ -56,6 +56,11 @@ export class Flow {
     return new Flow(sender, echo)
   }
 
+  /** Ends the flow without an account, as after a failure. */
+  close(): void {
+    for (const end of [this.sender, this.echo]) end.kill()
+  }
+
   /** Ends the flow, and returns its account. */
   async stop(): Promise<Outcomes> {
     await this.sender.stop('SIGTERM')
