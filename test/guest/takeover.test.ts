@@ -7,7 +7,7 @@ import { startBagpipe } from '../support/bagpipe.ts'
 import { Flow, lossText, outageMs } from '../support/flow.ts'
 import { session } from '../support/interop.ts'
 import { AS, Fleet } from './fleet.ts'
-import { addCable, ip, runIn } from './network.ts'
+import { addVeth, ip, runIn } from './network.ts'
 
 /** What the guest's one CPU carries beside daemons that start. */
 const PACKETS_A_SECOND = 100
@@ -39,7 +39,7 @@ function addVm({ namespace: host }: LabHost, n: number): Vm {
   const name = `vm${n}`
   const namespace = fleet.lab.addNamespace(name)
   const [mac, address, port] = [0x020000000100 + n, `${addressOf(n)}/24`, `tap${n}`]
-  addCable([host, port], [namespace, 'eth0'])
+  addVeth([host, port], [namespace, 'eth0'])
   ip(namespace, `link set eth0 address ${formatMac(mac)}`, `address add ${address} dev eth0`)
   ip(namespace, `route add default via 10.0.${n}.254`)
   return { name, namespace, mac, address, port }
