@@ -140,6 +140,7 @@ export class TestNode {
     return held(
       restServer({
         vpns,
+        options: () => [],
         reload: async ({ dryRun }) => ({
           report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
         }),
