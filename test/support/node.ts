@@ -127,6 +127,7 @@ export class TestNode {
       speaker,
       clock,
       vpns,
+      options: () => [],
       reload: async ({ dryRun }) => ({
         report: { dry_run: dryRun, peers: [], options: [], warnings: [] },
       }),

@@ -77,7 +77,6 @@ describe('a port cannot be', () => {
   ])('%s', (_, port, message) => refuses(second({ port }), `local_port: ${message}`))
 
   test.each<[string, Partial<Link>, string]>([
-    ['a bridge', { kind: 'bridge' }, 'is a bridge'],
     ['a VRF', { kind: 'vrf', table: 300 }, 'is a vrf'],
     ['a VXLAN device of others', { kind: 'vxlan', vni: 7 }, 'is a vxlan'],
     ['a tunnel of IP packets', { kind: 'gre', ethernet: false }, 'carries no Ethernet frames'],
@@ -94,6 +93,11 @@ describe('a port cannot be', () => {
     link('x0', traits)
     await refuses(second({ port: 'x0' }), `local_port: x0 ${message}`)
     await expect(node.attach(vrf({ port: 'x0' }))).rejects.toThrow(`local_port: x0 ${message}`)
+  })
+
+  test('a bridge, in an EVPN instance', async () => {
+    link('virbr0', { kind: 'bridge' })
+    await refuses(second({ port: 'virbr0' }), 'local_port: virbr0 is a bridge')
   })
 
   test('the interface towards a BGP peer', async () => {
