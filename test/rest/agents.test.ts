@@ -58,8 +58,8 @@ describe('a bridge as the port of an IP VPN', () => {
   })
 
   const ask = async (what: 'attach' | 'detach', body: object) => {
-    const { statusCode, body: advertised } = await post(api.app, { action: `${what}_localport`, body: { ...body } })
-    return [statusCode, advertised === 'null' ? null : JSON.parse(advertised).description]
+    const { statusCode, body: text } = await post(api.app, { action: `${what}_localport`, body: { ...body } })
+    return [statusCode, text === 'null' ? null : JSON.parse(text).description]
   }
   const masterOfBridge = () => api.driver.kernel.links.get('brq1')?.master
 
