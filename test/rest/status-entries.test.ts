@@ -101,6 +101,8 @@ describe('POST /status/verify', () => {
       failed: 0,
       pending: 0,
       faults: [],
+      stale: 0,
+      outdated: [],
       unreadable: [],
     })
   })

@@ -330,19 +330,18 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.handle()
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
-        const isAnswered = this.waiters.tellSettled()
-        if (isAnswered) this.devices.disturb()
+        if (this.waiters.tellSettled()) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
-          // answers leave at the end of the turn: notifications can wait for the next one
-          return this.turns.next(taken, () => (isAnswered ? this.schedule() : this.seeWhatIsLeft()))
+          return this.turns.next(taken, () => this.seeWhatIsLeft())
         })
       }),
     )
   }
 
   private seeWhatIsLeft(): void {
+    // before the desired state changes, or notifications of our own changes would pass for those of others
     this.driver.poll()
     if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
     else this.waiters.tellGone()
