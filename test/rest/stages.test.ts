@@ -86,36 +86,36 @@ const WRONG: readonly Wrong['field'][] = [
   ['lb_consistent_hash_order', 'first'],
 ]
 
-const { constantFrom: any } = fc
+const { constantFrom: oneOf } = fc
 const attach: fc.Arbitrary<Attach> = fc.record({
   kind: fc.constant('attach'),
-  id: any(...IDS),
-  type: any(...TYPES),
-  mac: any(...MACS),
-  ip: any(...IPS),
-  port: any(...PORTS),
-  plug: any(null, null, null, ...IDS),
-  linuxbr: any(null, null, ...BRIDGES),
-  readvertise: any(null, null, { from: '64512:7', to: '64512:8' }, { from: '64512:8', to: '64512:9' }),
-  vni: any(0, 0, 1001, 1002),
-  rt: any('64512:1', '64512:2'),
-  localPref: any(null, 0, 50),
-  direction: any('both', 'both', 'to-port', 'from-port'),
+  id: oneOf(...IDS),
+  type: oneOf(...TYPES),
+  mac: oneOf(...MACS),
+  ip: oneOf(...IPS),
+  port: oneOf(...PORTS),
+  plug: oneOf(null, null, null, ...IDS),
+  linuxbr: oneOf(null, null, ...BRIDGES),
+  readvertise: oneOf(null, null, { from: '64512:7', to: '64512:8' }, { from: '64512:8', to: '64512:9' }),
+  vni: oneOf(0, 0, 1001, 1002),
+  rt: oneOf('64512:1', '64512:2'),
+  localPref: oneOf(null, 0, 50),
+  direction: oneOf('both', 'both', 'to-port', 'from-port'),
   spelling: fc.nat(2),
 })
 const detach: fc.Arbitrary<Detach> = fc.record({
   kind: fc.constant('detach'),
-  id: any(...IDS),
-  type: any(...TYPES),
-  mac: any(...MACS),
-  ip: any(...IPS),
-  port: any(...PORTS),
+  id: oneOf(...IDS),
+  type: oneOf(...TYPES),
+  mac: oneOf(...MACS),
+  ip: oneOf(...IPS),
+  port: oneOf(...PORTS),
   spelling: fc.nat(2),
 })
 const wrong: fc.Arbitrary<Wrong> = fc.record({
   kind: fc.constant('wrong'),
   attach,
-  field: any(...WRONG),
+  field: oneOf(...WRONG),
 })
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: attach },
