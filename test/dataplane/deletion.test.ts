@@ -95,6 +95,25 @@ test('questions without end do not keep links from being deleted', async () => {
   expect(left()).toBe(0)
 })
 
+test('links that are gone are told before the last of others, however long each takes', async () => {
+  await want(...networks(6))
+  const { driver, clock } = lab
+  const poll = driver.poll.bind(driver)
+  const from = clock.now()
+  let turns = 0
+  vi.spyOn(clock, 'now').mockImplementation(() => from + 100 * turns)
+  vi.spyOn(driver, 'poll').mockImplementation(() => {
+    turns++
+    poll()
+  })
+  for (const entry of networks(6)) dataplane.unwant(entry)
+  const bridges = () => [...driver.kernel.links.values()].filter(({ kind }) => kind === 'bridge').length
+  const others = networks(6).filter(({ kind }) => kind !== 'bridge')
+  expect(await lab.wait(dataplane.gone(others).then(bridges))).toBe(6)
+  await lab.wait(dataplane.gone(networks(6)))
+  expect(bridges()).toBe(0)
+})
+
 test('an attachment waits for the deletion of one bridge at most, unless there was none for long', async () => {
   const deleted = vi.spyOn(lab.driver, 'removeLinks')
   const leave = async () => {

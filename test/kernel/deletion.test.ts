@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { Links } from '../../src/dataplane/linux/links.ts'
 import { ownedObjects } from '../../src/dataplane/linux/ownership.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
@@ -88,4 +89,21 @@ test('a link that is gone already, or external by now, does not block the others
   run(`ip link add ${three[1]!.device} type bridge`)
   await deletion(three)
   expect(names()).toEqual(['lo', three[1]!.device])
+})
+
+test('bridges that are deleted together release the ports that others put there, and read no other links', async () => {
+  const bridges = [1, 2].map((i) => e.networkOf(1000 + i)[0])
+  await t.wantInPlace(...bridges)
+  for (const { device } of bridges) {
+    run(`ip tuntap add ${device}port mode tap`)
+    run(`ip link set ${device}port up master ${device}`)
+  }
+  const reads = vi.spyOn(Links.prototype, 'all')
+  await deletion(bridges)
+  expect(reads).not.toHaveBeenCalledWith(null)
+  for (const { device } of bridges) {
+    const port = iproute.link(`${device}port`)
+    expect(port?.master).toBeUndefined()
+    expect(port?.flags).not.toContain('UP')
+  }
 })

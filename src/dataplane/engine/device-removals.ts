@@ -75,12 +75,15 @@ export class DeviceRemovals {
     this.pace.disturb()
   }
 
-  /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
-  takeAway(isAwaited: boolean): Eventual<void> {
+  /**
+   * Removes some devices; answers whether links were among them. `isAwaited`: an attachment is waiting to be programmed, so links may be
+   * deleted later.
+   */
+  takeAway(isAwaited: boolean): Eventual<boolean> {
     const some = this.next()
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
     this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
-    if (this.isHeldBack) return undefined
+    if (this.isHeldBack) return false
     for (const device of some) {
       this.all.delete(device)
       // an absent device has nothing to remove
@@ -90,6 +93,7 @@ export class DeviceRemovals {
     return whenAnswered(this.removeLinks(going), () =>
       whenAnswered(allAnswered(others.map((device) => this.removePort(device))), () => {
         for (const device of some) this.conclude(device)
+        return going.length > 0
       }),
     )
   }

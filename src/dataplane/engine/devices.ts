@@ -167,13 +167,11 @@ export class Devices {
     return whenAnswered(this.unplaced.placeSome(), () => this.dumps.advance())
   }
 
-  /**
-   * Removes the unwanted rest of some devices; call it when all entries are dealt with. `isAwaited`: an attachment is waiting to be
-   * programmed, so links may be deleted later.
-   */
-  takeAway(isAwaited: boolean): Eventual<void> {
+  /** Removes the unwanted rest of some devices, when all entries are dealt with; see `DeviceRemovals.takeAway`. */
+  takeAway(isAwaited: boolean): Eventual<boolean> {
     // an interface that has left its VRF needs no removal of the entries it had there
-    for (const device of this.removals.all) if (this.isUnplaced(device)) return undefined
+    for (const devices of [this.unplaced.unfinished(), this.dumps.open])
+      for (const device of devices) if (this.removals.all.has(device) && this.isUnplaced(device)) return false
     return this.removals.takeAway(isAwaited)
   }
 

@@ -38,6 +38,11 @@ export class Dumps {
     this.failed = failed
   }
 
+  /** The devices with a dump under way. */
+  get open(): Iterable<Device> {
+    return this.devices
+  }
+
   get hasWork(): boolean {
     return this.devices.size > 0
   }

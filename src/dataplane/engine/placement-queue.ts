@@ -53,6 +53,12 @@ export class PlacementQueue {
     return this.queued.has(device) || this.placing.has(device)
   }
 
+  /** The devices of which `isUnfinished` is true. */
+  *unfinished(): Generator<Device, void> {
+    yield* this.queued
+    yield* this.placing
+  }
+
   /**
    * Takes the next few devices. Where answers come later, only devices of one kind are set up at a time: those of
    * later kinds need them.

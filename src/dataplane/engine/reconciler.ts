@@ -333,18 +333,20 @@ export class Reconciler implements Dataplane, DataplaneQueries {
         if (this.waiters.tellSettled()) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
-          const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
-          return this.turns.next(taken, () => this.seeWhatIsLeft())
+          const taken = isTime && this.devices.takeAway(this.waiters.areSettling)
+          return this.turns.next(taken, (areLinksDeleted) => this.seeWhatIsLeft(areLinksDeleted))
         })
       }),
     )
   }
 
-  private seeWhatIsLeft(): void {
+  private seeWhatIsLeft(areLinksDeleted: boolean): void {
     // before the desired state changes, or notifications of our own changes would pass for those of others
     this.driver.poll()
-    if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
-    else this.waiters.tellGone()
+    const isLeft = !this.work.isDone || this.devices.hasWork || this.notices.any
+    if (isLeft) this.schedule()
+    // others may wait long for the next links
+    if (!isLeft || areLinksDeleted) this.waiters.tellGone()
   }
 
   /** Acts on notifications of the kernel. */

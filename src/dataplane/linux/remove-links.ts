@@ -85,12 +85,10 @@ export class LinkRemover {
 
   /** Takes ports that were not detached out of links that are to be deleted: left up, they would hand the frames of their VMs to the host. */
   private releasePorts(going: readonly Link[]): void {
-    const masters = going.filter(({ kind }) => kind === 'bridge' || kind === 'vrf')
-    const [only, ...more] = masters
-    if (only === undefined) return
-    const names = new Set(masters.map(({ name }) => name))
-    for (const port of this.links.all(more.length === 0 ? only.index : null))
-      if (!isOwned(port) && port.master !== null && names.has(port.master)) releasePort(port, this)
+    for (const { index, kind } of going) {
+      if (kind !== 'bridge' && kind !== 'vrf') continue
+      for (const port of this.links.all(index)) if (!isOwned(port)) releasePort(port, this)
+    }
   }
 
   /** An external link stays, as it was before chanter used it. */
