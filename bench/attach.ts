@@ -5,7 +5,15 @@ import { LinuxDriver } from '../src/dataplane/linux/driver.ts'
 import { MemoryDriver } from '../src/dataplane/memory/driver.ts'
 import { enterOwnNamespace } from '../test/kernel/namespace.ts'
 import { noEvents } from '../test/support/events.ts'
-import { addTaps, benchClock, detachOf, openVpnService, requestOf, threadForwarding } from './vpn-service.ts'
+import {
+  addTaps,
+  benchClock,
+  detachOf,
+  openVpnService,
+  quantiles,
+  requestOf,
+  threadForwarding,
+} from './vpn-service.ts'
 
 /**
  * How long attaches and detaches take on a node that has many ports already, with the state on disk before each answer. The share of the
@@ -68,12 +76,10 @@ async function measure(what: string, count: number, run: (index: number) => Prom
     await run(index)
     times.push(performance.now() - start)
   }
-  times.sort((a, b) => a - b)
-  const at = (quantile: number) => times[Math.floor(quantile * (count - 1))]!.toFixed(2).padStart(8)
   const mean = (ms: number) => (ms / count).toFixed(2).padStart(6)
   const { user, system } = process.cpuUsage(before)
   print(
-    `${what.padEnd(30)} p50${at(0.5)}  p99${at(0.99)}   CPU${mean((user + system) / 1000)}   driver${mean(driverMs)}`,
+    `${what.padEnd(30)} ${quantiles(times)}   CPU${mean((user + system) / 1000)}   driver${mean(driverMs)}`,
   )
 }
 

@@ -2,74 +2,77 @@ import { execFileSync } from 'node:child_process'
 import type { Entry } from '../src/dataplane/model.ts'
 import { endpointEntries } from '../src/vpn/instance.ts'
 import { enterOwnNamespace } from '../test/kernel/namespace.ts'
-import { addTaps, detachOf, openVpnService, requestOf, threadForwarding } from './vpn-service.ts'
+import { addTaps, detachOf, openVpnService, quantiles, requestOf, threadForwarding } from './vpn-service.ts'
 
 /**
  * Networks that leave all at once, each a bridge, a VXLAN device and a port: how long until all that forwards is gone and until the last empty bridge is gone,
- * against what the kernel takes for `ip link del group` of the same links, and how long an attachment to a new network takes meanwhile. Needs root; everything
- * happens in a network namespace of its own.
- *   npx tsx bench/detach.ts [NETWORKS] [ATTACHMENTS]      how many attachments are measured at most
+ * against what the kernel takes for `ip link del group` of the same links, and how long an attachment to a new network takes before and meanwhile. Needs root;
+ * everything happens in a network namespace of its own.
+ *   npx tsx bench/detach.ts [NETWORKS] [PAUSE]      a new attachment comes PAUSE ms after the last one was answered; without, at once; `never`: none comes
  */
 
-const [networks = 1000, most = 300] = process.argv.slice(2).map(Number)
-const GROUP = '4711'
-/** A new attachment comes so long after the last one was answered. */
-const PAUSE_MS = 100
+const [count = '1000', pause = '100'] = process.argv.slice(2)
+const networks = Number(count)
+const pauseMs = pause === 'never' ? null : Number(pause)
+/** Attachments at most, meanwhile and before. */
+const MOST = 1000
+const ALONE = 50
 
 const numbers = Array.from({ length: networks }, (_, number) => number)
+const print = (line: string) => process.stdout.write(`${line}\n`)
 
 function ip(lines: readonly string[]): void {
   execFileSync('ip', ['-batch', '-'], { input: lines.join('\n') })
 }
 
-/** Milliseconds that one request takes which deletes the same links. */
-function kernelMs(): number {
+/** Milliseconds that one request takes which deletes all links of a group. */
+function groupMs(group: number): string {
+  const from = performance.now()
+  ip([`link del group ${group}`])
+  return (performance.now() - from).toFixed(0)
+}
+
+/** The same links without chanter. */
+function measureKernel(): void {
   ip(
     numbers.flatMap((number) => [
-      `link add br${number} group ${GROUP} type bridge mcast_snooping 0`,
-      `link add vx${number} group ${GROUP} master br${number} type vxlan id ${number} dstport 4789 local 127.0.0.1`,
+      `link add br${number} group 4711 type bridge mcast_snooping 0`,
+      `link add vx${number} group 4712 master br${number} type vxlan id ${number} dstport 4789 local 127.0.0.1`,
       `link set br${number} up`,
       `link set vx${number} up`,
     ]),
   )
-  const from = performance.now()
-  ip([`link del group ${GROUP}`])
-  return performance.now() - from
+  const vxlans = groupMs(4712)
+  print(`the kernel, by a request each: VXLAN devices ${vxlans} ms, bridges ${groupMs(4711)} ms`)
 }
 
-const quantile = (sorted: readonly number[], q: number): string =>
-  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN).toFixed(0)
-
-/** Attaches ports to new networks, one after the other, until `isOver`; answers with the milliseconds of each. */
-async function attach(count: number, first: number, isOver: () => boolean): Promise<number[]> {
+/** Attaches ports to new networks, one after the other, until `isOver`. */
+async function attach(what: string, most: number, first: number, isOver: () => boolean): Promise<void> {
   const taken: number[] = []
-  for (let n = first; n < first + count && !isOver(); n++) {
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+  for (let n = first; n < first + most && !isOver(); n++) {
+    if (pauseMs !== null && pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs))
     const from = performance.now()
     await vpns.attach(requestOf(n, n))
     taken.push(performance.now() - from)
   }
-  return taken.sort((a, b) => a - b)
+  print(`${`${taken.length} attachments ${what}`.padEnd(30)} ${quantiles(taken)}`)
 }
 
-const print = (line: string) => process.stdout.write(`${line}\n`)
-
 enterOwnNamespace()
-const kernel = kernelMs()
-addTaps(Array.from({ length: networks + most + 20 }, (_, number) => `tap${number}`))
+measureKernel()
+addTaps(Array.from({ length: networks + ALONE + MOST }, (_, number) => `tap${number}`))
 const forwarding = threadForwarding()
 const { vpns, close } = openVpnService(forwarding)
 try {
   for (const number of numbers) await vpns.attach(requestOf(number, number))
-  const alone = await attach(20, networks + most, () => false)
-  const entries: Entry[] = [...vpns.instances.values()]
-    .slice(0, networks)
-    .flatMap((instance) => [
-      ...instance.forwarding.instanceEntries(),
-      ...[...instance.attachments].flatMap((one) => endpointEntries(instance, one)),
-    ])
+  const entries: Entry[] = [...vpns.instances.values()].flatMap((instance) => [
+    ...instance.forwarding.instanceEntries(),
+    ...[...instance.attachments].flatMap((one) => endpointEntries(instance, one)),
+  ])
+  await attach('alone', ALONE, networks, () => false)
+  const before = process.cpuUsage()
   const from = performance.now()
-  const passed = () => performance.now() - from
+  const passed = () => (performance.now() - from).toFixed(0)
   await Promise.all(numbers.map((number) => vpns.detach(detachOf(requestOf(number, number)))))
   const detached = passed()
   let isGone = false
@@ -78,17 +81,12 @@ try {
     isGone = true
     return passed()
   })
-  const before = process.cpuUsage()
-  const taken = await attach(most, networks, () => isGone)
-  const cpu = process.cpuUsage(before)
+  if (pauseMs !== null) await attach('meanwhile', MOST, networks + ALONE, () => isGone)
   print(
-    `${networks} networks: detached ${detached.toFixed(0)} ms, all that forwards gone ${(await forwards).toFixed(0)} ms, last bridge gone ${(await gone).toFixed(0)} ms; ` +
-      `kernel, by one request, ${kernel.toFixed(0)} ms; CPU ${((cpu.user + cpu.system) / 1000).toFixed(0)} ms`,
+    `${networks} networks: detached ${detached} ms, all that forwards gone ${await forwards} ms, last bridge gone ${await gone} ms`,
   )
-  for (const [what, times] of Object.entries({ alone, meanwhile: taken }))
-    print(
-      `${times.length} attachments ${what}: p50 ${quantile(times, 0.5)} p95 ${quantile(times, 0.95)} p99 ${quantile(times, 0.99)} max ${quantile(times, 1)} ms`,
-    )
+  const { user, system } = process.cpuUsage(before)
+  print(`CPU ${((user + system) / 1000).toFixed(0)} ms`)
 } finally {
   await close()
 }

@@ -78,3 +78,11 @@ export function openVpnService(forwarding: Forwarding, parent = tmpdir()) {
   }
   return { vpns, directory, close }
 }
+
+/** Milliseconds of many runs: their quantiles, and the largest. */
+export function quantiles(times: readonly number[]): string {
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (quantile: number) =>
+    (sorted[Math.floor(quantile * (sorted.length - 1))] ?? Number.NaN).toFixed(2).padStart(8)
+  return `p50${at(0.5)}  p95${at(0.95)}  p99${at(0.99)}  max${at(1)}`
+}
