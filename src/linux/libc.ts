@@ -33,9 +33,21 @@ export const setsockopt = bound<
 export const getsockopt = bound<
   [fd: number, level: number, option: number, value: Uint8Array, length: Uint8Array]
 >('int getsockopt(int, int, int, void *, void *)')
+const sendFunction = libc.func('long send(int, const void *, size_t, int)')
 export const send = bound<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
   'long send(int, const void *, size_t, int)',
 )
+/** As `send`, by another thread; `bytes` must stay the same until `done`, which gets whether they were sent. */
+export function sendLater(
+  fd: number,
+  bytes: Uint8Array,
+  length: number,
+  done: (isSent: boolean) => void,
+): void {
+  sendFunction.async(fd, bytes, length, 0, (error: Error | null, result: number) =>
+    done(error === null && result >= 0),
+  )
+}
 export const recv = bound<[fd: number, bytes: Uint8Array, length: number, flags: number]>(
   'long recv(int, void *, size_t, int)',
 )

@@ -1,6 +1,6 @@
 import type { Driver, ObservedEntry } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
-import type { DeviceEntry, LinkEntry, TableEntry } from '../../src/dataplane/kinds/index.ts'
+import type { DeviceEntry, TableEntry } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import type { Refusal, Refused } from '../../src/dataplane/refusal.ts'
 
@@ -10,7 +10,6 @@ interface SynchronousDriver extends Driver {
   remove(entries: readonly TableEntry[]): Refused
   setDevice(entry: DeviceEntry): Refusal | null
   removeDevice(entry: DeviceEntry): Refusal | null
-  removeLinks(entries: readonly LinkEntry[]): Refused
   dump(device: string): Generator<readonly ObservedEntry[], void>
 }
 

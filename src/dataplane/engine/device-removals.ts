@@ -19,7 +19,7 @@ export interface RemovalDependencies {
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
-  /** Called when a blocked removal may be tried again. */
+  /** Called when links have been deleted, or may be. */
   readonly wake: () => void
   readonly fail: (entry: DeviceEntry, refusal: Refusal) => void
   /** Called when the kernel holds nothing of a device any more. */
@@ -39,21 +39,27 @@ export class DeviceRemovals {
   private readonly fail: RemovalDependencies['fail']
   private readonly lose: RemovalDependencies['lose']
   private readonly left: RemovalDependencies['left']
+  private readonly wake: RemovalDependencies['wake']
+  private readonly clock: Clock
   private readonly pace: DeletionPace
   /** Whether links have to be deleted but deletions are paused. */
   private isHeldBack = false
+  /** The devices whose links are being deleted, where the driver answers later. */
+  private deleting: { readonly devices: readonly Device[]; readonly answer: Promise<void> } | null = null
 
   constructor({ clock, driver, exceptions, events, wake, fail, lose, left }: RemovalDependencies) {
+    this.clock = clock
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
     this.fail = fail
     this.lose = lose
     this.left = left
-    this.pace = new DeletionPace(clock, () => {
+    this.wake = () => {
       this.isHeldBack = false
       wake()
-    })
+    }
+    this.pace = new DeletionPace(clock, this.wake)
   }
 
   get hasWork(): boolean {
@@ -75,27 +81,48 @@ export class DeviceRemovals {
     this.pace.disturb()
   }
 
-  /**
-   * Removes some devices; answers whether links were among them. `isAwaited`: an attachment is waiting to be programmed, so links may be
-   * deleted later.
-   */
-  takeAway(isAwaited: boolean): Eventual<boolean> {
+  /** The end of a deletion for which everything has to wait, since one of its devices is wanted again. */
+  revived(): Eventual<void> {
+    const isRevived = this.deleting?.devices.some(({ isUnwanted }) => !isUnwanted)
+    return isRevived ? this.deleting?.answer : undefined
+  }
+
+  /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
+  takeAway(isAwaited: boolean): Eventual<void> {
     const some = this.next()
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
-    this.isHeldBack = going.length > 0 && !this.pace.isTime(isAwaited)
-    if (this.isHeldBack) return false
+    this.isHeldBack = going.length > 0 && (this.deleting !== null || !this.pace.isTime(isAwaited))
+    if (this.isHeldBack) return undefined
     for (const device of some) {
       this.all.delete(device)
       // an absent device has nothing to remove
       if (device.index === null) this.lose(device)
     }
     const others = some.filter((device) => !going.includes(device))
-    return whenAnswered(this.removeLinks(going), () =>
-      whenAnswered(allAnswered(others.map((device) => this.removePort(device))), () => {
-        for (const device of some) this.conclude(device)
-        return going.length > 0
-      }),
-    )
+    void this.delete(going)
+    return whenAnswered(allAnswered(others.map((device) => this.removePort(device))), () => {
+      for (const device of others) this.conclude(device)
+    })
+  }
+
+  /** Deletes links; other work may go on until the answer. */
+  private delete(devices: readonly Device[]): Eventual<void> {
+    const deletion = this.removeLinks(devices)
+    if (!(deletion instanceof Promise)) return deletion
+    const over = () => {
+      this.deleting = null
+      this.wake()
+    }
+    const failed = (error: unknown) => {
+      for (const device of devices) this.add(device)
+      over()
+      this.clock.soon(() => {
+        throw error
+      })
+    }
+    const answer = deletion.then(over, failed)
+    this.deleting = { devices, answer }
+    return answer
   }
 
   private conclude(device: Device): void {
@@ -111,19 +138,17 @@ export class DeviceRemovals {
   }
 
   /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
-  makeRoom({ link, index }: Device): Eventual<void> {
+  makeRoom(device: Device): Eventual<void> {
+    const { link, index } = device
     const excludes = link === null || index !== null ? undefined : linkDefinition(link.kind).excludes
     if (link === null || excludes === undefined) return undefined
-    const holders = [...this.all].filter(({ leavingLink: one, isUnwanted }) => {
-      return isUnwanted && one?.kind === link.kind && excludes(link, one)
-    })
-    for (const device of holders) this.all.delete(device)
-    return whenAnswered(this.removeLinks(holders), () => {
-      for (const device of holders) {
-        device.settleLeaving()
-        this.left(device)
-      }
-    })
+    const holders = [...(this.deleting?.devices ?? []), ...this.all].filter(
+      ({ leavingLink: one, isUnwanted }) => isUnwanted && one?.kind === link.kind && excludes(link, one),
+    )
+    if (holders.length === 0) return undefined
+    if (this.deleting !== null) return this.deleting.answer.then(() => this.makeRoom(device))
+    for (const holder of holders) this.all.delete(holder)
+    return this.delete(holders)
   }
 
   /** The next devices to remove: ports first, bridges last. */
@@ -165,13 +190,21 @@ export class DeviceRemovals {
     return whenAnswered(orAllLost(this.driver.removeLinks(links), links.length), (refused) => {
       this.pace.deleted()
       this.linksRemoved(devices, refused)
+      for (const device of devices) this.conclude(device)
+      this.wake()
     })
   }
 
   private linksRemoved(devices: readonly Device[], refused: Refused): void {
     for (const [i, device] of devices.entries()) {
       device.portRemoved()
-      if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
+      const { leavingLink } = device
+      if (leavingLink === null) {
+        // it is wanted again, and is made anew
+        if (!refused.has(i)) this.lose(device)
+        continue
+      }
+      if (!this.hasGone(leavingLink, refused.get(i) ?? null)) continue
       device.linkRemoved()
       this.lose(device)
       this.events.emit({ type: 'device-deleted', device: device.name })

@@ -23,7 +23,7 @@ export interface DevicesDependencies {
   readonly events: EventSink
   /** Called when entries of a device may have become work. */
   readonly released: (device: Device) => void
-  /** Called when a blocked removal may be tried again. */
+  /** Called when links have been deleted, or may be. */
   readonly wake: () => void
 }
 
@@ -40,7 +40,7 @@ export class Devices {
   /** Devices whose link or port is to be checked. */
   private readonly unplaced: PlacementQueue
   readonly dumps: Dumps
-  private readonly removals: DeviceRemovals
+  readonly removals: DeviceRemovals
   /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
   private readonly dependents: Dependents
@@ -163,15 +163,15 @@ export class Devices {
 
   /** Takes the next few steps. */
   advance(): Eventual<void> {
-    if (this.unplaced.isEmpty) return this.dumps.advance()
     return whenAnswered(this.unplaced.placeSome(), () => this.dumps.advance())
   }
 
-  /** Removes the unwanted rest of some devices, when all entries are dealt with; see `DeviceRemovals.takeAway`. */
-  takeAway(isAwaited: boolean): Eventual<boolean> {
+  /** Removes the unwanted rest of some devices, when all entries are dealt with. `isAwaited`: an attachment waits to be programmed. */
+  takeAway(isAwaited: boolean): Eventual<void> {
     // an interface that has left its VRF needs no removal of the entries it had there
     for (const devices of [this.unplaced.unfinished(), this.dumps.open])
-      for (const device of devices) if (this.removals.all.has(device) && this.isUnplaced(device)) return false
+      for (const device of devices)
+        if (this.removals.all.has(device) && this.isUnplaced(device)) return undefined
     return this.removals.takeAway(isAwaited)
   }
 

@@ -83,7 +83,11 @@ export class Reconciler implements Dataplane, DataplaneQueries {
         this.work.add(device)
         this.schedule()
       },
-      wake: () => this.schedule(),
+      wake: () => {
+        // the next links may take long
+        this.waiters.tellGone()
+        this.schedule()
+      },
     })
     this.work = new Work({
       driver,
@@ -327,26 +331,28 @@ export class Reconciler implements Dataplane, DataplaneQueries {
 
   /** One step of everything. Where the driver answers later, the rest of the turn waits for that, and the next turn for this one. */
   private turn(): Eventual<void> {
+    return this.turns.next(this.devices.removals.revived(), () => this.step())
+  }
+
+  private step(): Eventual<void> {
     this.handle()
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
         if (this.waiters.tellSettled()) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
-          const taken = isTime && this.devices.takeAway(this.waiters.areSettling)
-          return this.turns.next(taken, (areLinksDeleted) => this.seeWhatIsLeft(areLinksDeleted))
+          const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
+          return this.turns.next(taken, () => this.seeWhatIsLeft())
         })
       }),
     )
   }
 
-  private seeWhatIsLeft(areLinksDeleted: boolean): void {
+  private seeWhatIsLeft(): void {
     // before the desired state changes, or notifications of our own changes would pass for those of others
     this.driver.poll()
-    const isLeft = !this.work.isDone || this.devices.hasWork || this.notices.any
-    if (isLeft) this.schedule()
-    // others may wait long for the next links
-    if (!isLeft || areLinksDeleted) this.waiters.tellGone()
+    if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
+    else this.waiters.tellGone()
   }
 
   /** Acts on notifications of the kernel. */

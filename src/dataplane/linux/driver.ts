@@ -11,6 +11,7 @@ import {
   type ObservedEntry,
   type OwnedObject,
 } from '../driver.ts'
+import type { Eventual } from '../eventual.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
@@ -64,6 +65,7 @@ export class LinuxDriver implements Driver {
   private readonly isPolled: boolean
   private readonly requests = new Requests()
   private readonly questions = new Requests()
+  private readonly deletions = new Requests()
   private readonly links: Links
   private readonly fdb: Fdb
   private readonly externalRoutes: ExternalRoutes
@@ -103,7 +105,7 @@ export class LinuxDriver implements Driver {
     )
     this.fdb = new Fdb(this.questions, this.links)
     this.externalRoutes = new ExternalRoutes(this.questions, this.links)
-    const { requests, links, sysctls, rules } = this
+    const { requests, deletions, links, sysctls, rules } = this
     this.isolation = new BridgeIsolation({ requests, links, programs: former.programs })
     const { isolation } = this
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
@@ -111,7 +113,7 @@ export class LinuxDriver implements Driver {
     this.routes = new Routes(links, multipath)
     const { routes, fou, fdb } = this
     this.changer = new Changer({ requests, links, sysctls, multipath, routes, fou, fdb })
-    this.remover = new LinkRemover({ requests, links, routes, multipath, isolation, rules })
+    this.remover = new LinkRemover({ requests, deletions, links, routes, multipath, isolation, rules })
     const { remover } = this
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules }, remover)
   }
@@ -123,9 +125,9 @@ export class LinuxDriver implements Driver {
     if (!this.isPolled) this.pollLater()
   }
 
-  /** Descriptors that become readable when `poll` is due; none before it watches. */
+  /** Descriptors that become readable when `poll` is due or a late answer is there; none before it watches. */
   get descriptors(): readonly number[] {
-    return this.monitor?.descriptors ?? []
+    return this.monitor === null ? [] : [...this.monitor.descriptors, this.deletions.descriptor]
   }
 
   poll(): void {
@@ -167,8 +169,8 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.remove(entry)
   }
 
-  removeLinks(entries: readonly LinkEntry[]): Refused {
-    return this.remover.remove(entries)
+  removeLinks(entries: readonly LinkEntry[]): Eventual<Refused> {
+    return this.remover.removeLater(entries)
   }
 
   isIsolated(bridge: Link): boolean {
@@ -304,6 +306,7 @@ export class LinuxDriver implements Driver {
     this.monitor = null
     this.requests.close()
     this.questions.close()
+    this.deletions.close()
     this.fou.close()
     this.isolation.close()
   }

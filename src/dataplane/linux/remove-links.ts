@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto'
 import { isOwned, type Link } from '../driver.ts'
+import type { Eventual } from '../eventual.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
-import { type Refusal, type Refused, shared } from '../refusal.ts'
+import { NONE_REFUSED, type Refusal, type Refused, shared } from '../refusal.ts'
 import { removeBagpipeMacs } from './bagpipe-macs.ts'
 import { removeBagpipeRoutes, removeBagpipeRules } from './bagpipe-vrfs.ts'
 import { ENODEV } from './constants.ts'
@@ -22,11 +23,19 @@ const GROUPS = [2 ** 28, 2 ** 31] as const
 
 export interface LinkRemoverDependencies {
   readonly requests: Requests
+  /** For deletions that are answered later, alone. */
+  readonly deletions: Requests
   readonly links: Links
   readonly routes: Routes
   readonly multipath: Multipath
   readonly isolation: BridgeIsolation
   readonly rules: Rules
+}
+
+/** A removal that has begun: by position, the entries that were refused, and the links that are to be deleted. */
+interface Removal {
+  readonly refused: Map<number, Refusal>
+  readonly going: ReadonlyMap<number, Link>
 }
 
 /**
@@ -37,12 +46,14 @@ export class LinkRemover {
   readonly requests: Requests
   readonly links: Links
   readonly routes: Routes
+  private readonly deletions: Requests
   private readonly multipath: Multipath
   private readonly isolation: BridgeIsolation
   private readonly rules: Rules
 
-  constructor({ requests, links, routes, multipath, isolation, rules }: LinkRemoverDependencies) {
+  constructor({ requests, deletions, links, routes, multipath, isolation, rules }: LinkRemoverDependencies) {
     this.requests = requests
+    this.deletions = deletions
     this.links = links
     this.routes = routes
     this.multipath = multipath
@@ -52,6 +63,22 @@ export class LinkRemover {
 
   /** Why entries were refused, by their position; an absent or external link counts as a success. */
   remove(entries: readonly LinkEntry[]): Refused {
+    const removal = this.begin(entries)
+    return this.finish(removal, this.delete(removal.going))
+  }
+
+  /** As `remove`, but other requests go on while the kernel deletes them; one such removal at a time. */
+  removeLater(entries: readonly LinkEntry[]): Eventual<Refused> {
+    const removal = this.begin(entries)
+    const links = [...removal.going.values()]
+    if (links.length === 0) return removal.refused
+    deleteGroup(this.deletions, this.group(links))
+    return this.deletions
+      .sendLater()
+      .then(({ size }) => this.finish(removal, size === 0 ? NONE_REFUSED : this.deleteEach(removal.going)))
+  }
+
+  private begin(entries: readonly LinkEntry[]): Removal {
     const refused = new Map<number, Refusal>()
     const going = new Map<number, Link>()
     for (const [position, entry] of entries.entries()) {
@@ -64,7 +91,11 @@ export class LinkRemover {
       else if (isOwned(link)) going.set(position, link)
     }
     this.releasePorts([...going.values()])
-    for (const [position, refusal] of this.delete(going)) refused.set(position, refusal)
+    return { refused, going }
+  }
+
+  private finish({ refused, going }: Removal, more: Refused): Refused {
+    for (const [position, refusal] of more) refused.set(position, refusal)
     this.restoreRules([...going].flatMap(([position, link]) => (refused.has(position) ? [] : [link])))
     return refused
   }
@@ -102,19 +133,24 @@ export class LinkRemover {
     return isDone ? new Map() : this.deleteEach(going)
   }
 
+  /** Whether all were removed. */
+  private deleteTogether(links: readonly Link[]): boolean {
+    deleteGroup(this.requests, this.group(links))
+    return this.requests.send().size === 0
+  }
+
   /**
-   * Whether all were removed. The group number is drawn anew each time, from so many that no other program has a link in it; if this process ends
+   * Puts links into a group of their own. Its number is drawn anew each time, from so many that no other program has a link in it; if this process ends
    * before the deletion, no later one deletes the group.
    */
-  private deleteTogether(links: readonly Link[]): boolean {
+  private group(links: readonly Link[]): number {
     const group = randomInt(...GROUPS)
     for (const { index } of links) {
       setGroup(this.requests, index, group)
       if (this.requests.writer.isFull) this.requests.send()
     }
     this.requests.send() // an absent link cannot be put into it
-    deleteGroup(this.requests, group)
-    return this.requests.send().size === 0
+    return group
   }
 
   private deleteEach(going: ReadonlyMap<number, Link>): Map<number, Refusal> {

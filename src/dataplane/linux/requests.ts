@@ -27,10 +27,16 @@ export class Requests implements Batch {
   readonly port: number
   private readonly socket: NetlinkSocket
   private sequence = 0
+  private isClosed = false
 
   constructor(protocol?: number) {
     this.socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
     this.port = this.socket.port
+  }
+
+  /** It can be read when there is an answer. */
+  get descriptor(): number {
+    return this.socket.fd
   }
 
   begin(type: number, flags: number): void {
@@ -58,7 +64,26 @@ export class Requests implements Batch {
     return refusals
   }
 
+  /** As `send`, for a batch with which the kernel takes long: this thread goes on, and begins no other batch until the answer. */
+  sendLater(): Promise<Refused> {
+    const { writer } = this
+    const first = this.sequence - writer.count + 1
+    writer.acknowledge()
+    return new Promise((resolve) => {
+      this.socket.sendLater(writer, (isSent) => {
+        if (this.isClosed) return
+        const refusals = isSent
+          ? this.collect(first, writer.count, () => {})
+          : allRefused(writer.count, answerLost)
+        writer.clear()
+        resolve(refusals)
+      })
+    })
+  }
+
+  /** No answer comes after this. */
   close(): void {
+    this.isClosed = true
     this.socket.close()
   }
 

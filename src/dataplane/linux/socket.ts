@@ -80,6 +80,14 @@ export class NetlinkSocket {
     return libc.send(this.fd, writer.bytes, writer.length, 0)
   }
 
+  /** As `send`, by another thread; the writer must stay the same until `done`, which gets whether the messages were sent. */
+  sendLater(
+    writer: { readonly bytes: Buffer; readonly length: number },
+    done: (isSent: boolean) => void,
+  ): void {
+    libc.sendLater(this.fd, writer.bytes, writer.length, done)
+  }
+
   receive(): Received {
     const result = libc.recv(this.fd, this.bytes, RECEIVE_BYTES, MSG_DONTWAIT | MSG_TRUNC)
     if (result === -EAGAIN) return 'nothing'
