@@ -107,3 +107,55 @@ test('bridges that are deleted together release the ports that others put there,
     expect(port?.flags).not.toContain('UP')
   }
 })
+
+test('the kernel is asked other things while it deletes a bridge', async () => {
+  const bridges = [1, 2].map((i) => e.networkOf(1000 + i)[0])
+  await t.wantInPlace(...bridges)
+  const answer = t.lab.driver.removeLinks(bridges)
+  let isAnswered = false
+  const answered = Promise.resolve(answer).then((refused) => {
+    isAnswered = true
+    return refused.size
+  })
+  expect(t.lab.driver.link('lo')?.name).toBe('lo')
+  await Promise.resolve()
+  expect(isAnswered).toBe(false)
+  expect(await answered).toBe(0)
+})
+
+test.each(['vxlan', 'bridge'])(
+  'a network that is wanted again while its %s is deleted has not drifted',
+  async (kind) => {
+    t.lab.addInterface('tap1')
+    const network = [...e.network, e.local(1), e.remote(2), e.flood('192.0.2.2'), e.neighbour('10.0.0.2', 2)]
+    await t.wantInPlace(...network)
+    const { driver } = t.lab
+    const remove = driver.removeLinks.bind(driver)
+    let isBegun = false
+    vi.spyOn(driver, 'removeLinks').mockImplementation((links) => {
+      const answer = remove(links)
+      if (links[0]?.kind !== kind || isBegun) return answer
+      isBegun = true
+      for (const entry of network) t.dataplane.want(entry)
+      return answer
+    })
+    for (const entry of network) t.dataplane.unwant(entry)
+    await t.lab.until(() => isBegun)
+    expect(await t.dataplane.settled(network)).toEqual([])
+    await t.lab.calm()
+    for (const entry of network) expect(t.lab.holds(entry), entry.kind).toBe(true)
+    expect(t.dataplane.drift.summary().count).toBe(0)
+  },
+)
+
+test('a daemon that ends while the kernel deletes a bridge leaves the rest to the next one', async () => {
+  const bridges = [1, 2].map((i) => e.networkOf(1000 + i)[0])
+  await t.wantInPlace(...bridges)
+  void t.lab.driver.removeLinks(bridges)
+  t.restart()
+  await t.wantInPlace(...bridges)
+  await t.lab.calm()
+  await t.lab.until(() => bridges.every((bridge) => t.lab.holds(bridge)))
+  await deletion(bridges)
+  expect(names()).toEqual(['lo'])
+})

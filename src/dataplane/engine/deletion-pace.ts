@@ -4,16 +4,16 @@ import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 /** Deletions pause this long after each request, and after each change of an attachment. */
 const REST_MS = 5
 /** Deletions pause this long after a question of an attachment, until its entries are wanted. */
-const ASKING_MS = 100
+const ASKING_MS = 50
 /** Attachments delay deletions this long at most. */
-const PATIENCE_MS = 250
+const PATIENCE_MS = 50
 /** So long after the last question of an attachment, another one is expected. */
 const BUSY_MS = 1000
 /**
- * Links deleted by one request, for which an attachment waits that arrives meanwhile. The kernel waits for its CPUs once per bridge, with
- * all links locked, and once for all other links of a request.
+ * Links deleted by one request, for which an attachment waits that arrives meanwhile. The kernel waits for its CPUs once per bridge, some 20 ms
+ * with all links locked, and once more for all links of a request.
  */
-const BRIDGES = { busy: 1, quiet: 3 }
+const BRIDGES = { busy: 2, quiet: 5 }
 const OTHERS = 64
 
 /** Decides when links are deleted and how many at once, so that attachments go first and deletions still finish. */

@@ -198,13 +198,8 @@ export class DeviceRemovals {
   private linksRemoved(devices: readonly Device[], refused: Refused): void {
     for (const [i, device] of devices.entries()) {
       device.portRemoved()
-      const { leavingLink } = device
-      if (leavingLink === null) {
-        // it is wanted again, and is made anew
-        if (!refused.has(i)) this.lose(device)
-        continue
-      }
-      if (!this.hasGone(leavingLink, refused.get(i) ?? null)) continue
+      // one that is wanted again is checked next
+      if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
       device.linkRemoved()
       this.lose(device)
       this.events.emit({ type: 'device-deleted', device: device.name })

@@ -125,9 +125,14 @@ export class LinuxDriver implements Driver {
     if (!this.isPolled) this.pollLater()
   }
 
-  /** Descriptors that become readable when `poll` is due or a late answer is there; none before it watches. */
+  /** Descriptors that become readable when `poll` is due; none before it watches. */
   get descriptors(): readonly number[] {
-    return this.monitor === null ? [] : [...this.monitor.descriptors, this.deletions.descriptor]
+    return this.monitor?.descriptors ?? []
+  }
+
+  /** Descriptors that become readable when a late answer is there. */
+  get answerDescriptors(): readonly number[] {
+    return [this.deletions.descriptor]
   }
 
   poll(): void {

@@ -38,10 +38,7 @@ interface Removal {
   readonly going: ReadonlyMap<number, Link>
 }
 
-/**
- * Deletes owned links, all of a list by one request: most of a deletion's time the kernel waits for its CPUs, once
- * for a whole group, except for bridges.
- */
+/** Deletes owned links: one at once, or many later by one request. */
 export class LinkRemover {
   readonly requests: Requests
   readonly links: Links
@@ -64,10 +61,13 @@ export class LinkRemover {
   /** Why entries were refused, by their position; an absent or external link counts as a success. */
   remove(entries: readonly LinkEntry[]): Refused {
     const removal = this.begin(entries)
-    return this.finish(removal, this.delete(removal.going))
+    return this.finish(removal, this.deleteEach(removal.going))
   }
 
-  /** As `remove`, but other requests go on while the kernel deletes them; one such removal at a time. */
+  /**
+   * As `remove`, all by one request, while which other requests go on; one such removal at a time. Most of the time the kernel waits for its
+   * CPUs: with all links locked, once for a whole group and once for each bridge, and then without the lock.
+   */
   removeLater(entries: readonly LinkEntry[]): Eventual<Refused> {
     const removal = this.begin(entries)
     const links = [...removal.going.values()]
@@ -126,17 +126,6 @@ export class LinkRemover {
   private leave(entry: LinkEntry, link: Link): null {
     linuxLink(entry.kind).leave?.(link, this.isolation)
     return null
-  }
-
-  private delete(going: ReadonlyMap<number, Link>): Map<number, Refusal> {
-    const isDone = going.size > 1 && this.deleteTogether([...going.values()])
-    return isDone ? new Map() : this.deleteEach(going)
-  }
-
-  /** Whether all were removed. */
-  private deleteTogether(links: readonly Link[]): boolean {
-    deleteGroup(this.requests, this.group(links))
-    return this.requests.send().size === 0
   }
 
   /**

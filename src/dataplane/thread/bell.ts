@@ -37,23 +37,26 @@ export function ringLast(bell: BellHandles): void {
   ring(bell)
 }
 
-/** Sleeps in the kernel until the bell rings or one of some descriptors can be read. */
+/** Sleeps in the kernel until the bell rings, or there is an answer or, if it listens, a notification to read. */
 export class Sleeper {
   private readonly bell: BellHandles
   private readonly polled: Buffer
+  private readonly answers: number
   private readonly drained = Buffer.alloc(8)
 
-  constructor(bell: BellHandles, descriptors: readonly number[]) {
+  /** `answers` and `notifications` are descriptors. */
+  constructor(bell: BellHandles, answers: readonly number[], notifications: readonly number[]) {
     this.bell = bell
-    this.polled = Buffer.alloc(POLLFD_BYTES * (1 + descriptors.length))
-    for (const [i, fd] of [bell.fd, ...descriptors].entries()) {
+    this.answers = answers.length
+    this.polled = Buffer.alloc(POLLFD_BYTES * (1 + answers.length + notifications.length))
+    for (const [i, fd] of [bell.fd, ...answers, ...notifications].entries()) {
       this.polled.writeInt32LE(fd, i * POLLFD_BYTES)
       this.polled.writeInt16LE(POLLIN, i * POLLFD_BYTES + 4)
     }
   }
 
   /**
-   * Waits for the bell or, if `listens`, for a readable descriptor; returns whether one can be read. `ms` is as in poll(2). It calls `isNeeded`
+   * Waits for the bell, an answer or, if `listens`, a notification; returns whether one of the latter two can be read. `ms` is as in poll(2). It calls `isNeeded`
    * last, for messages that arrived just before.
    */
   sleep(ms: number, listens: boolean, isNeeded: () => boolean): boolean {
@@ -61,7 +64,7 @@ export class Sleeper {
     const { fd, state } = this.bell
     Atomics.store(state, ASLEEP, 1)
     const isAwaited = Atomics.load(state, ENDING) === 1 || isNeeded()
-    const count = listens ? polled.length / POLLFD_BYTES : 1
+    const count = listens ? polled.length / POLLFD_BYTES : 1 + this.answers
     const ready = isAwaited ? 0 : libc.poll(polled, count, ms)
     Atomics.store(state, ASLEEP, 0)
     if (ready <= 0) return false

@@ -59,7 +59,8 @@ loop.run({
   poll: () => clock.attempt(poll),
   sleep(ms, listens) {
     // before it watches, it has no descriptors
-    sleeper ??= driver.descriptors.length > 0 ? new Sleeper(bell, driver.descriptors) : null
-    return (sleeper ?? new Sleeper(bell, [])).sleep(ms, listens, receive)
+    sleeper ??=
+      driver.descriptors.length > 0 ? new Sleeper(bell, driver.answerDescriptors, driver.descriptors) : null
+    return (sleeper ?? new Sleeper(bell, driver.answerDescriptors, [])).sleep(ms, listens, receive)
   },
 })
