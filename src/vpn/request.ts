@@ -49,7 +49,7 @@ export interface AttachRequest extends RequestedEndpoint {
 /** An attachment whose port has a name. */
 export interface ResolvedRequest extends Omit<AttachRequest, 'port'> {
   readonly port: string
-  readonly plug: Irb | null
+  readonly irb: Irb | null
 }
 
 export interface DetachRequest {

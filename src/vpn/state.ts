@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
 import { formatEntry, parseEntry } from '../dataplane/kinds/index.ts'
 import type { Entry } from '../dataplane/model.ts'
+import type { Irb } from '../ipvpn/irb.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 
@@ -24,7 +25,8 @@ const targets = z.array(word('a route target', parseRouteTarget, formatRouteTarg
 const name = z.string().min(1)
 const natural = z.int().min(0)
 
-const attachment = z.object({
+/** An attachment as it is in the file. */
+const storedAttachment = z.object({
   mac,
   ip: ip.nullable(),
   prefixLength: natural.nullable(),
@@ -47,6 +49,16 @@ const attachment = z.object({
   sequence: natural,
   description: z.unknown(),
 })
+
+/** The file has the IRB of an attachment under the key `plug`, which earlier versions read and write. */
+function inMemory<T extends z.output<typeof storedAttachment>>(stored: z.ZodType<T>) {
+  return z.codec(stored, z.custom<Omit<T, 'plug'> & { readonly irb: Irb | null }>(), {
+    decode: ({ plug, ...rest }) => ({ ...rest, irb: plug }),
+    encode: ({ irb, ...rest }) => ({ ...rest, plug: irb }) as unknown as T,
+  })
+}
+
+const attachment = inMemory(storedAttachment)
 
 const anyInstance = {
   id: name,
@@ -140,7 +152,7 @@ export const kinds = {
   /** By instance id; without attachments. */
   instance,
   /** By MAC address, IP address and instance. */
-  attachment: attachment.extend({ instance: name }),
+  attachment: inMemory(storedAttachment.extend({ instance: name })),
   /** By a number of its own: a batch of pending operations. */
   pending: z.array(entry).readonly(),
   /** By range: the number to try next. */

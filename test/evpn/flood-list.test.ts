@@ -29,7 +29,7 @@ async function start(changes: Partial<VpnConfig> = {}): Promise<void> {
   const network = new VirtualNetwork(clock)
   const clients = [peerConfig(US, { reflectorClient: true })]
   reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
-  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).plug('tap1')
+  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).withPorts('tap1')
   await node.attach()
   clock.advance(1000)
 }

@@ -337,7 +337,7 @@ describe('a node whose attach outbids', () => {
       async () => {
         kept = node.vpns.snapshot().instances
       },
-    ).plug('tap1')
+    ).withPorts('tap1')
     await node.attach()
     clock.advance(1000)
     expect(sequence()[0]).toBeGreaterThan(3)

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-async function plug({ namespace }: LabHost): Promise<void> {
+async function addPorts({ namespace }: LabHost): Promise<void> {
   for (let port = 1; port <= PORTS; port++) {
     const names = ['tap', 'far'].map((end) => `${end}${port}`) as [string, string]
     await run('ip', '-n', namespace, 'link', 'add', names[0], 'type', 'veth', 'peer', 'name', names[1])
@@ -108,7 +108,7 @@ test(`${KILLS} kills at random moments under load: kernel and state match the an
   const machines = await Promise.all(
     Array.from({ length: MACHINES }, async (_, i) => {
       const host = await addNode(lab, reflector, `node${i + 1}`, `10.77.0.${11 + i}`)
-      await plug(host)
+      await addPorts(host)
       return new Tormented({
         lab,
         host,

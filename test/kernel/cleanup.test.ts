@@ -80,7 +80,7 @@ const state: SavedState = {
           mac: e.mac(5),
           ip: null,
           prefixLength: null,
-          plug: null,
+          irb: null,
           port: 'tap2',
           direction: 'both',
           localPref: null,

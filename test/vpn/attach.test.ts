@@ -178,10 +178,15 @@ describe('attach', () => {
     beforeEach(async () => {
       warnings = []
       const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) })
-      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, logged(log, clock)).plug(
-        'tap1',
-        'tap2',
-      )
+      node = new TestNode(
+        '10.77.0.15',
+        [peerConfig(B)],
+        clock,
+        network,
+        {},
+        {},
+        logged(log, clock),
+      ).withPorts('tap1', 'tap2')
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
       clock.advance(3000)

@@ -25,7 +25,7 @@ export const STATE: SavedState = {
           ip: ip('2001:db8::1'),
           prefixLength: 64,
           port: 'tap1',
-          plug: null,
+          irb: null,
           direction: 'both',
           localPref: 0,
           label: 16,

@@ -51,14 +51,14 @@ const IP_STATE: SavedState = {
   ],
 }
 
-const PLUG_STATE: SavedState = {
+const IRB_STATE: SavedState = {
   ...IP_STATE,
   instances: IP_STATE.instances.map((instance) => ({
     ...instance,
     attachments: instance.attachments.map((one) => ({
       ...one,
       port: 'vrf2e--x',
-      plug: { evpn: 'net 1/ü', device: 'e2vrf--x' },
+      irb: { evpn: 'net 1/ü', device: 'e2vrf--x' },
     })),
   })),
   footprint: [
@@ -76,8 +76,8 @@ const PLUG_STATE: SavedState = {
 }
 
 const READVERTISE_STATE: SavedState = {
-  ...PLUG_STATE,
-  instances: PLUG_STATE.instances.map((instance) => ({
+  ...IRB_STATE,
+  instances: IRB_STATE.instances.map((instance) => ({
     ...instance,
     readvertise: { from: [rt('64512:20')], to: [rt('64512:30'), rt('64512:31')] },
     fallback: null,
@@ -97,23 +97,29 @@ const NUMBERS_STATE: SavedState = {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 describe('the text of a state', () => {
-  test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
+  test.each([STATE, IP_STATE, IRB_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
   const { numbers } = NUMBERS_STATE
   test.each([
     [1, STATE],
-    [2, { ...PLUG_STATE, numbers }],
+    [2, { ...IRB_STATE, numbers }],
     [3, { ...READVERTISE_STATE, numbers }],
   ])('of version %i can be read by all later ones', (version, state) => {
     const text = readFileSync(new URL(`../../fixtures/state/version-${version}`, import.meta.url), 'utf8')
     expect(decodeState(text)).toEqual(state)
   })
 
+  const version4 = readFileSync(new URL('../../fixtures/state/version-4', import.meta.url), 'utf8')
   test('of version 4 can be read by all later ones', () => {
-    const text = readFileSync(new URL('../../fixtures/state/version-4', import.meta.url), 'utf8')
-    expect(decodeState(text)).toEqual({ ...READVERTISE_STATE, numbers })
+    expect(decodeState(version4)).toEqual({ ...READVERTISE_STATE, numbers })
+  })
+
+  test('has the keys by which earlier daemons of version 4 read an attachment', () => {
+    const attachments = (text: string): unknown[] =>
+      text.split('\n').flatMap((line) => (line.includes('"attachment ') ? [JSON.parse(line.slice(9))] : []))
+    expect(attachments(encodeState(READVERTISE_STATE))).toEqual(attachments(version4))
   })
 
   test('cut anywhere, or with a bit turned anywhere, is refused', () => {
