@@ -160,8 +160,8 @@ test('all of it can be cleaned up', async () => {
   await bridge(a)
   await attachIrb(a)
   a.reconciler.stop()
-  for (const { remove } of [...ownedObjects(a.driver, { bridges: [], vxlans: [], localMacs: [] })])
-    expect(remove()).toBeNull()
+  for (const { remove } of await ownedObjects(a.driver, { bridges: [], vxlans: [], localMacs: [] }))
+    expect(await remove()).toBeNull()
   expect([...a.driver.kernel.links.keys()].sort()).toEqual(['lo', 'mpls0', 'tap1', 'tap2'])
 })
 
