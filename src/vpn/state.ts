@@ -5,6 +5,7 @@ import type { Entry } from '../dataplane/model.ts'
 import type { Irb } from '../ipvpn/irb.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
+import type { Attachment } from './attachments.ts'
 
 /** Text in the file, `T` in memory. */
 function word<T>(what: string, parse: (text: string) => T | undefined, format: (value: T) => string) {
@@ -45,7 +46,6 @@ const storedAttachment = z.object({
   rdNumber: natural.nullable().default(null),
   /** For re-advertised routes. */
   readvertiseRd: natural.nullable().default(null),
-  /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
   description: z.unknown(),
 })
@@ -175,7 +175,11 @@ export type FreedNumber = z.output<typeof freedNumber>
 export type KeptNumbers = z.output<typeof keptNumbers>
 /** The stored ranges. */
 export type NumberRange = keyof NonNullable<SavedState['numbers']>
-export type AttachmentState = z.output<typeof attachment>
+/** An attachment as a later process needs it. */
+export interface AttachmentState extends Attachment {
+  /** Mobility of its MAC address (RFC 7432 §7.7). */
+  readonly sequence: number
+}
 export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
 export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
 export type InstanceState = EvpnState | IpState
