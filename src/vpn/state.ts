@@ -135,14 +135,26 @@ const daemon = z.object({
 /** Ids of the XDP programs that isolate bridges. */
 const programs = z.array(natural).readonly()
 
-/** The whole state in one object, as in versions before the journal. */
-export const wholeState = daemon.extend({
+const storedState = daemon.extend({
   instances: z.array(z.union([evpnInstance.extend({ attachments }), ipInstance.extend({ attachments })])),
   programs: programs.optional(),
-  /** Entries that may be in the kernel for attachments that were being added or removed. */
   footprint: z.array(entry),
   /** Earlier versions started again with the first numbers. */
   numbers: z.object({ labels: keptNumbers, vnis: keptNumbers, rds: keptNumbers }).optional(),
+})
+
+type StoredState = z.output<typeof storedState>
+
+/** What a process needs of the earlier one to continue. */
+export interface SavedState extends Omit<StoredState, 'footprint'> {
+  /** Entries that may be in the kernel for attachments that were being added or removed. */
+  readonly pending: Entry[]
+}
+
+/** The whole state in one object, as in versions before the journal, which have the pending entries under the key `footprint`. */
+export const wholeState = z.codec(storedState, z.custom<SavedState>(), {
+  decode: ({ footprint, ...rest }) => ({ ...rest, pending: footprint }),
+  encode: ({ pending, ...rest }) => ({ ...rest, footprint: pending }),
 })
 
 /** The parts of the state: each kind of entry has a key of its own, and changes separately. */
@@ -168,8 +180,6 @@ export type StateChange = {
   [K in StateKind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
 }[StateKind]
 
-/** What a process needs of the earlier one to continue. */
-export type SavedState = z.output<typeof wholeState>
 export type FreedNumber = z.output<typeof freedNumber>
 /** Of a range of numbers: what a later process has to know beside those in use. */
 export type KeptNumbers = z.output<typeof keptNumbers>

@@ -52,15 +52,15 @@ async function expectTruth(
       : { seen: `${JSON.stringify(seen.entries)} instead of ${JSON.stringify(due)}` }
   })
   await lab.eventually('nothing is on its way any more', async () => {
-    const { footprint, instances } = decodeState(
+    const { pending, instances } = decodeState(
       readFileSync(join(lab.directory, `${host.name}.state`), 'utf8'),
     )
-    const clean = footprint.length === 0 && instances.length === networks.size
+    const clean = pending.length === 0 && instances.length === networks.size
     const numbers = instances.flatMap(({ rdNumber }) => rdNumber)
     const labels = instances.flatMap(({ attachments }) => attachments.map(({ label }) => label))
     expect(new Set(numbers).size).toBe(numbers.length)
     expect(new Set(labels).size).toBe(labels.length)
-    return clean ? { value: true } : { seen: JSON.stringify({ footprint, instances: instances.length }) }
+    return clean ? { value: true } : { seen: JSON.stringify({ pending, instances: instances.length }) }
   })
   const shown = await fetchJson<unknown[]>(api, '/looking-glass/vpns/instances')
   expect(shown).toHaveLength(networks.size)

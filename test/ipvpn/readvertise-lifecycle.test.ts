@@ -91,7 +91,7 @@ test('numbers of route distinguishers are released, by a refused attach as well'
   ] as const)
     await a.detach({ instanceId: 'left', type: 'ipvpn', ...one, ip: ip(address) })
   await clock.run(1000)
-  expect(a.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
+  expect(a.vpns.snapshot()).toMatchObject({ instances: [], pending: [] })
   // those of the instance and of two endpoints, each once: the refused one had none that was advertised
   expect(a.vpns.snapshot().numbers?.rds.freed).toHaveLength(3)
   expect(a.vpns.snapshot().numbers?.labels.freed).toHaveLength(2)

@@ -59,7 +59,7 @@ const ours: Entry[] = [
 
 const state: SavedState = {
   kernel: kernelIdentity(),
-  footprint: [],
+  pending: [],
   instances: [
     {
       type: 'evpn',

@@ -114,7 +114,7 @@ describe('a daemon that comes after another', () => {
     await clock.run(100)
     await detach
     expect(held()).toEqual([])
-    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], pending: [] })
   })
 
   const detachAll = async ({ vpns }: Life, instanceId = 'net1') => {
@@ -218,7 +218,7 @@ describe('a daemon that was killed while', () => {
       suffix: 'net2',
       devices: { bridge: 'evpn---net2', givenBridge: false, vxlan: 'vxlan--net2', givenVxlan: false },
     }
-    const footprint = [
+    const pending = [
       {
         kind: 'port' as const,
         device: 'tap1',
@@ -239,7 +239,7 @@ describe('a daemon that was killed while', () => {
         underlay: null,
       },
     ]
-    const next = await start(encodeState({ kernel: '', instances: [other], footprint }))
+    const next = await start(encodeState({ kernel: '', instances: [other], pending }))
     next.reconciler.complete()
     await clock.run(60_000)
     expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')

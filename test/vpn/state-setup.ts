@@ -41,7 +41,7 @@ export const STATE: SavedState = {
       ],
     },
   ],
-  footprint: [
+  pending: [
     { kind: 'bridge', device: 'evpn---b', given: false, alias: 'chanter:b' },
     {
       kind: 'vxlan',

@@ -35,7 +35,7 @@ const IP_STATE: SavedState = {
       fallback: null,
     },
   ],
-  footprint: [
+  pending: [
     { kind: 'vrf', device: 'bvrf-4', alias: 'chanter:ip1', table: 1004 },
     { kind: 'unreachable', device: 'bvrf-4', table: 1004, prefix: ip('0.0.0.0'), prefixLength: 0 },
     { kind: 'mpls-interface', device: 'eth1' },
@@ -61,7 +61,7 @@ const IRB_STATE: SavedState = {
       irb: { evpn: 'net 1/ü', device: 'e2vrf--x' },
     })),
   })),
-  footprint: [
+  pending: [
     {
       kind: 'veth',
       device: 'vrf2e--x',

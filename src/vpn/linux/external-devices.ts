@@ -12,10 +12,10 @@ export interface ExternalDevices {
 }
 
 /** The external devices of a state. */
-export function externalDevices({ instances, footprint }: SavedState): ExternalDevices {
+export function externalDevices({ instances, pending }: SavedState): ExternalDevices {
   const bridges = new Set<string>()
   const vxlans = new Set<string>()
-  const localMacs: LocalMac[] = footprint.filter((entry) => entry.kind === 'local-mac')
+  const localMacs: LocalMac[] = pending.filter((entry) => entry.kind === 'local-mac')
   for (const instance of instances) {
     if (instance.type !== 'evpn') continue
     const { devices, attachments } = instance
