@@ -243,12 +243,12 @@ describe('a request that cannot be granted changes nothing', () => {
       'linuxbr: vxlan--net1 is no bridge but a vxlan',
     ],
     [
-      'the VNI is of another network',
+      'the VNI is of another instance',
       { instanceId: 'net2', port: 'tap2' },
       'A VPN instance using vni 100 already exists: net1',
     ],
     [
-      'the port is of another network',
+      'the port is of another instance',
       { instanceId: 'net2', vni: 2 },
       'local_port: interface tap1 is attached to VPN instance net1',
     ],
