@@ -56,6 +56,7 @@ const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
   [/plug(?!in)/i, 'IRB, join, attach, port'],
   [/\b(is|are) told\b/i, 'reported, advertised, gets'],
   [/\bannounces\b/i, 'advertises'],
+  [/\bsaid\b/i, 'advertised, sent, printed'],
 ]
 /** The lines that have one all the same: names that are stored, and the words of bagpipe-bgp. */
 const KEPT_LINES =
