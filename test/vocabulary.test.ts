@@ -28,7 +28,7 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/untold|\btold|istold|whiletold/i, 'reported'],
   [/heard/i, 'received, notified'],
   [/\bsaid|\bsay$/i, 'advertised, output'],
-  [/foreign/i, 'external'],
+  [/foreign|given(bridge|vxlan)/i, 'external'],
   [/(no|some|any|every)body/i, 'the peer, program, node or client that is meant'],
   [/bgpneighbour|dynamicneighbour/i, 'peer'],
 ]
@@ -38,6 +38,8 @@ const KEPT: ReadonlySet<string> = new Set([
   'announced',
   'applicable',
   'src/vpn/state.ts: footprint',
+  'src/vpn/state.ts: givenBridge',
+  'src/vpn/state.ts: givenVxlan',
   'src/vpn/state.ts: plug',
   'src/cli/bagpipe/rest-attach.ts: plugged',
   'test/rest/agents.test.ts: plugged',

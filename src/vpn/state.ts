@@ -71,20 +71,38 @@ const anyInstance = {
   description: z.unknown(),
 }
 
+/** In the file, external devices are `given` ones. */
+const devices = z.codec(
+  z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
+  z.object({
+    bridge: name,
+    /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
+    externalBridge: z.boolean(),
+    vxlan: name,
+    /** The VXLAN device was found in the agent's bridge: it is external. */
+    externalVxlan: z.boolean(),
+  }),
+  {
+    decode: ({ givenBridge, givenVxlan, ...names }) => ({
+      ...names,
+      externalBridge: givenBridge,
+      externalVxlan: givenVxlan,
+    }),
+    encode: ({ externalBridge, externalVxlan, ...names }) => ({
+      ...names,
+      givenBridge: externalBridge,
+      givenVxlan: externalVxlan,
+    }),
+  },
+)
+
 const evpnInstance = z.object({
   type: z.literal('evpn').default('evpn'),
   ...anyInstance,
   vni: natural,
   vniGiven: z.boolean(),
   suffix: name,
-  devices: z.object({
-    bridge: name,
-    /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
-    givenBridge: z.boolean(),
-    vxlan: name,
-    /** The VXLAN device was found in the agent's bridge: it is external. */
-    givenVxlan: z.boolean(),
-  }),
+  devices,
 })
 
 /** Earlier versions did not write its table and device. */
@@ -100,16 +118,19 @@ const ipInstance = z.object({
 const instance = z.union([evpnInstance, ipInstance])
 const attachments = z.array(attachment)
 
-/** An entry of the dataplane in its kind's JSON form. */
-const entry = z.codec(z.unknown(), z.custom<Entry>(), {
-  decode(raw, context): Entry {
-    const read = parseEntry(raw)
+/** An entry of the dataplane in its kind's JSON form, but with `given` for `external`. */
+const entry = z.codec(z.looseObject({ given: z.unknown().optional() }), z.custom<Entry>(), {
+  decode({ given, ...raw }, context): Entry {
+    const read = parseEntry(given === undefined ? raw : { ...raw, external: given })
     if ('value' in read) return read.value
     const { field, expected } = read
     context.issues.push({ code: 'custom', message: `expected ${expected}`, path: [field], input: raw })
     return z.NEVER
   },
-  encode: formatEntry,
+  encode(one) {
+    const { external, ...raw }: Readonly<Record<string, unknown>> = formatEntry(one)
+    return external === undefined ? raw : { ...raw, given: external }
+  },
 })
 
 const freedNumber = z.object({

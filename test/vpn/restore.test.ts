@@ -216,18 +216,18 @@ describe('a daemon that was killed while', () => {
       ...state.instances[0]!,
       id: 'net2',
       suffix: 'net2',
-      devices: { bridge: 'evpn---net2', givenBridge: false, vxlan: 'vxlan--net2', givenVxlan: false },
+      devices: { bridge: 'evpn---net2', externalBridge: false, vxlan: 'vxlan--net2', externalVxlan: false },
     }
     const pending = [
       {
         kind: 'port' as const,
         device: 'tap1',
         bridge: 'evpn---net1',
-        given: false,
+        external: false,
         learning: false,
         neighSuppress: false,
       },
-      { kind: 'bridge' as const, device: 'evpn---net1', given: false, alias: 'chanter:net1' },
+      { kind: 'bridge' as const, device: 'evpn---net1', external: false, alias: 'chanter:net1' },
       {
         kind: 'vxlan' as const,
         device: 'vxlan--net1',

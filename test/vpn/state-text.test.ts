@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { Entry } from '../../src/dataplane/model.ts'
 import { encodeRecord } from '../../src/vpn/journal.ts'
-import type { SavedState } from '../../src/vpn/state.ts'
+import type { EvpnState, SavedState } from '../../src/vpn/state.ts'
 import { readState, Unreadable } from '../../src/vpn/state-text.ts'
 import { mac } from '../support/node.ts'
 import { ip, rt } from '../support/speakers.ts'
@@ -120,6 +121,20 @@ describe('the text of a state', () => {
     const attachments = (text: string): unknown[] =>
       text.split('\n').flatMap((line) => (line.includes('"attachment ') ? [JSON.parse(line.slice(9))] : []))
     expect(attachments(encodeState(READVERTISE_STATE))).toEqual(attachments(version4))
+  })
+
+  test('has the keys by which earlier daemons of version 4 know external devices', () => {
+    const bridge = { kind: 'bridge', device: 'br-agent', external: true, alias: 'chanter:b' } as const
+    const port = { kind: 'port', device: 'tap9', bridge: 'br-agent', external: true } as const
+    const pending: Entry[] = [bridge, { ...port, learning: false, neighSuppress: false }]
+    const devices = { bridge: 'br-agent', externalBridge: true, vxlan: 'vx-agent', externalVxlan: true }
+    const [evpn] = STATE.instances as EvpnState[]
+    const state = { ...STATE, instances: [{ ...evpn!, devices }], pending }
+    const text = encodeState(state)
+    expect(text).toMatch(/"givenBridge":true,.*"givenVxlan":true/)
+    expect(text.match(/"given":true/g)).toHaveLength(2)
+    expect(text).not.toContain('external')
+    expect(decodeState(text)).toEqual(state)
   })
 
   test('cut anywhere, or with a bit turned anywhere, is refused', () => {

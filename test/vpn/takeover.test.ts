@@ -108,7 +108,7 @@ test('the VXLAN device in the bridge of the agent is adopted, and goes with the 
   const attached = { instanceId: UUID, linuxBridge: 'brq1' }
   await node.attach(attached)
   const vxlan = `vxlan--${OUR_SUFFIX}`
-  expect(devicesOf(UUID)).toMatchObject({ vxlan, givenVxlan: false, givenBridge: true })
+  expect(devicesOf(UUID)).toMatchObject({ vxlan, externalVxlan: false, externalBridge: true })
   expect(named(vxlan)?.alias).toBe(`chanter:${UUID}`)
   await node.detach({ instanceId: UUID })
   expect(named(vxlan)).toBeUndefined()

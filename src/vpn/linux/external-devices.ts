@@ -19,8 +19,8 @@ export function externalDevices({ instances, pending }: SavedState): ExternalDev
   for (const instance of instances) {
     if (instance.type !== 'evpn') continue
     const { devices, attachments } = instance
-    if (devices.givenVxlan) vxlans.add(devices.vxlan)
-    if (!devices.givenBridge) continue
+    if (devices.externalVxlan) vxlans.add(devices.vxlan)
+    if (!devices.externalBridge) continue
     bridges.add(devices.bridge)
     for (const { port: device, mac } of attachments) localMacs.push({ kind: 'local-mac', device, mac })
   }
