@@ -31,7 +31,7 @@ export async function ownedObjects(driver: Driver, scope: OwnedEntryScope): Prom
 const LINKS_A_REQUEST = 256
 const BRIDGES_A_REQUEST = 8
 
-const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
+const LEAVING = { kind: 'port', external: false, learning: false, neighSuppress: false } as const
 
 async function entriesOf(
   driver: Driver,
@@ -62,13 +62,13 @@ function vrfPorts(driver: Driver, vrf: string): OwnedObject[] {
 }
 
 function isolationOf(driver: Driver, device: string, { localMacs }: OwnedEntryScope): OwnedObject[] {
-  const bridge: Bridge = { kind: 'bridge', device, given: true, alias: '' }
+  const bridge: Bridge = { kind: 'bridge', device, external: true, alias: '' }
   const local = new Set(localMacs.map((entry) => entry.device))
   const attached = driver.portsOf(device).filter(({ name }) => local.has(name))
   if (driver.link(device) === undefined || driver.isolationOf(device).by === null) return []
   const release = async () => {
     for (const { name } of attached)
-      await driver.removeDevice({ ...LEAVING, given: true, device: name, bridge: device })
+      await driver.removeDevice({ ...LEAVING, external: true, device: name, bridge: device })
     return driver.removeDevice(bridge)
   }
   return [{ what: `isolation of bridge ${device}`, remove: release }]
@@ -91,7 +91,12 @@ function* together(driver: Driver, links: readonly Link[], limit: number): Itera
     const remove = async () =>
       // of an owned link only the name matters
       driver.removeLinks(
-        some.map(({ name, alias }) => ({ kind: 'bridge', device: name, given: false, alias: alias ?? '' })),
+        some.map(({ name, alias }) => ({
+          kind: 'bridge',
+          device: name,
+          external: false,
+          alias: alias ?? '',
+        })),
       )
     for (const [i, { kind, name, alias }] of some.entries())
       yield {
