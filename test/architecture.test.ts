@@ -163,7 +163,7 @@ const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   kinds: ['model', 'driver', 'refusal'],
   engine: ['eventual', 'kinds', 'model', 'driver', 'refusal', 'kernel-queries:types', 'survey'],
   memory: ['kinds', 'model', 'driver', 'refusal'],
-  linux: ['kinds', 'model', 'driver', 'refusal'],
+  linux: ['eventual:types', 'kinds', 'model', 'driver', 'refusal'],
 }
 
 interface Import {

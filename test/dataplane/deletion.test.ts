@@ -167,7 +167,7 @@ test('a VXLAN device is created when the one with its VNI has been deleted', asy
   expect(lab.holds(successor)).toBe(true)
 })
 
-test('links that are gone are told before the last of others, however long each takes', async () => {
+test('a caller hears of links that are gone before the last of others, however long each takes', async () => {
   await want(...networks(6))
   const { driver, clock } = lab
   const poll = driver.poll.bind(driver)
