@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { setImmediate as round } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
+import { JsonText, jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
 import { turn } from '../../src/rest/turns.ts'
 import { until } from '../support/until.ts'
 
@@ -51,6 +51,12 @@ test('writes what is made on the way as JSON.stringify writes what is there', as
 test('undefined fields are left out', async () => {
   expect(await text(jsonStream([undefined, 1, undefined, 2].values(), READER))).toBe('[1,2]')
   expect(await text(jsonStream([undefined].values(), READER))).toBe('[]')
+})
+
+test('JSON text is written as it is', async () => {
+  const made = new JsonText('{"a":1}')
+  expect(await text(jsonStream([made, made].values(), READER))).toBe('[{"a":1},{"a":1}]')
+  expect(await text(jsonStream({ of: made }, READER))).toBe('{"of":{"a":1}}')
 })
 
 test('slices that are not read to their end are released', async () => {
