@@ -42,28 +42,28 @@ export function jsonStream(value: unknown, reader: { readonly destroyed: boolean
   return stream
 }
 
+/** Each turn ends with a chunk, a promise or the time slice, whichever comes first; so does what follows a pause of the reader. */
 async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<string> {
-  await turn()
-  if (isGone()) return
-  let slice = new TimeSlice()
+  const walk = pieces(value)
   let text = ''
   let awaited: unknown
-  const walk = pieces(value)
   try {
-    for (let step = walk.next(); !step.done; step = walk.next(awaited)) {
-      const isWaiting = step.value instanceof Promise
-      if (isWaiting) awaited = await step.value
-      else text += step.value
-      if (text.length >= CHUNK) {
+    for (;;) {
+      await turn()
+      if (isGone()) return
+      const slice = new TimeSlice()
+      let step = walk.next(awaited)
+      for (; typeof step.value === 'string'; step = walk.next()) {
+        text += step.value
+        if (text.length >= CHUNK || slice.isOver()) break
+      }
+      if (step.done || text.length >= CHUNK) {
         yield safeJson(text)
         text = ''
       }
-      if (!isWaiting && !slice.isOver()) continue
-      await turn()
-      if (isGone()) return
-      slice = new TimeSlice()
+      if (step.done) return
+      awaited = await step.value
     }
-    yield safeJson(text)
   } finally {
     walk.return()
   }

@@ -1,12 +1,16 @@
 import { text } from 'node:stream/consumers'
 import { setImmediate as round } from 'node:timers/promises'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { JsonText, jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
 import { turn } from '../../src/rest/turns.ts'
 import { until } from '../support/until.ts'
 
 const READER = { destroyed: false }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 /** A value with iterables in place of its outer arrays, or slices of them, and lazy objects in place of its objects, or promises. */
 function lazy(value: fc.JsonValue | undefined): unknown {
@@ -115,6 +119,22 @@ test('gives others their turn while it works, though nothing comes of it', async
   isDone = true
   await counting
   expect(rounds).toBeGreaterThanOrEqual(9)
+})
+
+test('however many answers are read, one chunk of one is made in a round of the event loop', async () => {
+  vi.spyOn(performance, 'now').mockReturnValue(0) // the machine may be as fast as it likes
+  let made = 0
+  function* items(): Iterable<string> {
+    for (let i = 0; i < 500; i++, made++) yield 'x'.repeat(1 << 12)
+  }
+  const streams = Array.from({ length: 20 }, () => jsonStream(items(), READER).resume())
+  await until('all have begun', () => made > 20 * 8)
+  for (let rounds = 0; rounds < 100; rounds++) {
+    const before = made
+    await round()
+    expect(made - before).toBeLessThanOrEqual(9)
+  }
+  for (const stream of streams) stream.destroy()
 })
 
 test('one of those who wait has its turn in each round of the event loop', async () => {
