@@ -49,7 +49,7 @@ async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<st
   let awaited: unknown
   try {
     for (;;) {
-      await turn()
+      await turn(isGone)
       if (isGone()) return
       const slice = new TimeSlice()
       let step = walk.next(awaited)

@@ -148,3 +148,12 @@ test('one of those who wait has its turn in each round of the event loop', async
   }
   await Promise.all(all)
 })
+
+test('those whose reader is gone take no round', async () => {
+  let served = 0
+  for (let i = 0; i < 1000; i++) void turn(() => true).then(() => served++)
+  const live = turn().then(() => 'live')
+  await round()
+  expect(served).toBe(1000)
+  expect(await Promise.race([live, round('late')])).toBe('live')
+})
