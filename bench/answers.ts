@@ -14,7 +14,7 @@ import { Watcher } from './watcher.ts'
 /**
  * How long a small request waits while others ask for much of a node with many routes, and what memory the daemon holds before, meanwhile and after.
  * Needs root and a build; everything happens in network namespaces of its own.
- *   npx tsx bench/answers.ts [ROUTES] [SECONDS A LOAD] [FORWARDING_THREAD] [PART OF THE NAMES OF LOADS]
+ *   npx tsx bench/answers.ts [ROUTES] [SECONDS A LOAD] [FORWARDING_THREAD] [LOADS]
  */
 
 const [routes = 100_000, seconds = 6] = process.argv.slice(2, 4).map(Number)
