@@ -114,7 +114,7 @@ describe('a daemon that comes after another', () => {
     await clock.run(100)
     await detach
     expect(held()).toEqual([])
-    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], pending: [] })
   })
 
   const detachAll = async ({ vpns }: Life, instanceId = 'net1') => {
@@ -216,18 +216,18 @@ describe('a daemon that was killed while', () => {
       ...state.instances[0]!,
       id: 'net2',
       suffix: 'net2',
-      devices: { bridge: 'evpn---net2', givenBridge: false, vxlan: 'vxlan--net2', givenVxlan: false },
+      devices: { bridge: 'evpn---net2', externalBridge: false, vxlan: 'vxlan--net2', externalVxlan: false },
     }
-    const footprint = [
+    const pending = [
       {
         kind: 'port' as const,
         device: 'tap1',
         bridge: 'evpn---net1',
-        given: false,
+        external: false,
         learning: false,
         neighSuppress: false,
       },
-      { kind: 'bridge' as const, device: 'evpn---net1', given: false, alias: 'chanter:net1' },
+      { kind: 'bridge' as const, device: 'evpn---net1', external: false, alias: 'chanter:net1' },
       {
         kind: 'vxlan' as const,
         device: 'vxlan--net1',
@@ -239,7 +239,7 @@ describe('a daemon that was killed while', () => {
         underlay: null,
       },
     ]
-    const next = await start(encodeState({ kernel: '', instances: [other], footprint }))
+    const next = await start(encodeState({ kernel: '', instances: [other], pending }))
     next.reconciler.complete()
     await clock.run(60_000)
     expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')

@@ -55,8 +55,8 @@ export type Order =
   | { readonly do: 'want'; readonly entries: PackedEntries; readonly wanted: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'resync'; readonly ms: number }
-  | { readonly do: 'start' | 'complete' | 'followAddresses' }
-  | { readonly do: 'follow' | 'unfollow'; readonly ip: Ip }
+  | { readonly do: 'start' | 'complete' | 'watchAddresses' }
+  | { readonly do: 'watchNextHop' | 'unwatchNextHop'; readonly ip: Ip }
   | { readonly do: 'call'; readonly id: number; readonly call: Call; readonly args: readonly unknown[] }
 
 /** From the thread. */

@@ -42,8 +42,8 @@ export class EvpnDevices {
       this.leftFor(id),
       ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
     ])
-    const givenVxlan = found !== undefined && !found.owned
-    const reason = givenVxlan ? unusable(found, this.vtep) : null
+    const externalVxlan = found !== undefined && !found.owned
+    const reason = externalVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
       throw new RequestError(
         'LINUXBR_UNUSABLE',
@@ -56,9 +56,9 @@ export class EvpnDevices {
     const vxlan = isLeft
       ? await this.renamed(left.name, vxlanName(suffix))
       : (left?.name ?? vxlanName(suffix))
-    const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
+    const own = [...(linuxBridge === null ? [bridge] : []), ...(externalVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
-    return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+    return { bridge, externalBridge: linuxBridge !== null, vxlan, externalVxlan }
   }
 
   /** The VNI of the VXLAN device that bagpipe-bgp left for an instance; null where there is none. */
