@@ -115,6 +115,14 @@ test('an instance without a VNI keeps that of its device, and no other gets it',
   expect([vniOf('net1'), vniOf(UUID)]).toEqual([17, 16])
 })
 
+test.each([0, SWEPT_MS])('each port of an adopted bridge is attached, %i ms after the first', async (ms) => {
+  leave('net1')
+  await node.attach()
+  clock.advance(ms)
+  await node.attach({ port: 'tap2', mac: mac('02:00:00:00:01:02'), ip: null })
+  expect(node.isInStep).toBe(true)
+})
+
 test('a device that is not of bagpipe-bgp stays refused, with the command that frees the name', async () => {
   leave('net1', { owned: false })
   await expect(node.attach()).rejects.toThrow('delete it (ip link delete vxlan--net1), or rename it')
