@@ -50,6 +50,8 @@ export interface AttachRequest extends RequestedEndpoint {
 export interface ResolvedRequest extends Omit<AttachRequest, 'port'> {
   readonly port: string
   readonly plug: Irb | null
+  /** Whether the port may be in an owned bridge or VRF already. */
+  readonly mayBeStale: boolean
 }
 
 export interface DetachRequest {

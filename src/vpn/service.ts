@@ -115,8 +115,12 @@ export class VpnService {
       this.checkType(joined, existing)
       checkDescriptions(joined)
       const resolved = await this.backend.admit(joined)
-      if (existing === undefined) await this.attachFirst(resolved)
-      else await this.attachNext(existing, resolved)
+      try {
+        if (existing === undefined) await this.attachFirst(resolved)
+        else await this.attachNext(existing, resolved)
+      } finally {
+        this.needs.tried(instanceId)
+      }
     })
   }
 
@@ -152,6 +156,7 @@ export class VpnService {
 
   private async attachFirst(request: ResolvedRequest): Promise<void> {
     const instance = await this.maker.create(request)
+    this.needs.enter(instance)
     try {
       await this.settle(instance, request, () => this.enter(instance))
     } catch (error) {
@@ -199,7 +204,7 @@ export class VpnService {
       this.commit(instance, request, plan)
       return this.keep('synced')
     }
-    const programming = await this.needs.program(instance, plan.add, plan.before)
+    const programming = await this.needs.program(instance, plan, request.mayBeStale)
     if (programming.refusal !== null) {
       programming.retract()
       taken.giveBack()
@@ -280,7 +285,6 @@ export class VpnService {
     assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
     this.byId.set(id, instance)
     this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
-    this.needs.enter(instance)
   }
 
   private restoreInstance(state: InstanceState): void {

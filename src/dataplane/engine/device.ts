@@ -272,6 +272,12 @@ export class Device {
     }
   }
 
+  /** Drops the desired state of its link or port, and leaves that as it is. */
+  release(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) own(this).port = null
+    else own(this).link = null
+  }
+
   table(kind: TableKind): AnyTable {
     const known = this.tables.get(kind)
     if (known !== undefined) return known

@@ -222,9 +222,22 @@ export class Devices {
     }
   }
 
+  /** Drops a device of which nothing is wanted or to be removed any more, whatever the kernel holds of it. */
+  release(device: Device): void {
+    if (!device.isUnwanted || device.leavingSize > 0) return
+    this.dumps.drop(device)
+    this.removals.all.delete(device)
+    this.exceptions.dropEntries(device.name)
+    this.forget(device)
+  }
+
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.removals.all.has(device) || this.dumps.has(device)) return
+    this.forget(device)
+  }
+
+  private forget(device: Device): void {
     if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)

@@ -26,6 +26,7 @@ import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { type NeededSetting, neededSettings } from './settings.ts'
+import { staleDevices } from './stale-devices.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { tightUnderlays } from './tight-underlays.ts'
@@ -177,6 +178,17 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.schedule()
   }
 
+  release(entry: Entry): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
+    if (isTableEntry(entry)) device.tables.get(entry.kind)?.release(entry)
+    else device.release(entry)
+    this.devices.release(device)
+    this.schedule()
+  }
+
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
     return this.waiters.settled(entries)
   }
@@ -212,6 +224,10 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   survey(asked: PortQuestion): PortSurvey {
     this.devices.asked()
     return survey(asked, this.driver)
+  }
+
+  staleDevices(entries: readonly Entry[]): readonly string[] {
+    return staleDevices(entries, this.devices.all, this.driver)
   }
 
   isolationOf(bridge: string): Isolation {

@@ -107,14 +107,21 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
+    const value = this.release(entry)
+    if (value === undefined) return false
+    this.leave(this.layout.key(entry), value)
+    return true
+  }
+
+  /** Makes the entry unwanted, and leaves it in the kernel; returns its value if it was wanted. */
+  release(entry: E): V | undefined {
     const key = this.layout.key(entry)
     const value = this.wanted.take(key)
-    if (value === undefined) return false
+    if (value === undefined) return undefined
     if (this.stuck.size > 0) this.stuck.delete(key)
     this.needed.remove(value)
     this.outdated = true
-    this.leave(key, value)
-    return true
+    return value
   }
 
   /** Whether an entry of this identity is wanted. */

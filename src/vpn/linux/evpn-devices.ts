@@ -2,7 +2,7 @@ import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
-import { bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './names.ts'
+import { aliasOf, bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './names.ts'
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
 
@@ -39,7 +39,7 @@ export class EvpnDevices {
   ): Promise<MacVrfDevices> {
     const [found, named, ...links] = await Promise.all([
       linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni),
-      this.leftFor(id),
+      this.leftFor(id, suffix),
       ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
     ])
     const givenVxlan = found !== undefined && !found.owned
@@ -50,20 +50,18 @@ export class EvpnDevices {
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
     const left = found ?? (named?.vni === vni ? named : undefined)
-    const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left) : null
-    const bridge = linuxBridge ?? (await this.renamed(leftBridge, bridgeName(suffix)))
-    const isLeft = left?.owned === true && left.alias === null
-    const vxlan = isLeft
-      ? await this.renamed(left.name, vxlanName(suffix))
-      : (left?.name ?? vxlanName(suffix))
+    const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left, id) : undefined
+    const bridge = linuxBridge ?? (await this.adopted(leftBridge, bridgeName(suffix)))
+    const vxlan = await this.adopted(left, vxlanName(suffix))
     const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
     return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
   }
 
-  /** The VNI of the VXLAN device that bagpipe-bgp left for an instance; null where there is none. */
+  /** The VNI of the VXLAN device that an earlier process left for an instance; null where there is none. */
   async vniLeftFor(id: string): Promise<number | null> {
-    return (await this.leftFor(id))?.vni ?? null
+    const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
+    return (await this.leftFor(id, suffix))?.vni ?? null
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
@@ -99,25 +97,35 @@ export class EvpnDevices {
     return this.suffixes.has(suffix) || this.users.has(bridgeName(suffix))
   }
 
-  /** The VXLAN device with the name that bagpipe-bgp gives the instance's, if it left one that no instance has adopted. */
-  private async leftFor(id: string): Promise<Interface | undefined> {
-    const link = await this.dataplane.interfaceNamed(bagpipeVxlanName(id))
-    const isLeft = link?.kind === 'vxlan' && link.owned && link.alias === null
-    return isLeft && link.port === this.vtep.vxlanPort ? link : undefined
+  /** The VXLAN device of an earlier process for the instance: one with the name that bagpipe-bgp gives it, or that chanter does. */
+  private async leftFor(id: string, suffix: string): Promise<Interface | undefined> {
+    const names = new Set([vxlanName(suffix), bagpipeVxlanName(id)])
+    const links = await Promise.all([...names].map((name) => this.dataplane.interfaceNamed(name)))
+    return links.find(
+      (link) => link?.kind === 'vxlan' && link.port === this.vtep.vxlanPort && isLeftFor(id, link),
+    )
   }
 
-  /** The name of a device that bagpipe-bgp left, from now on: ours, or its present one where the kernel cannot rename it. */
-  private async renamed(present: string | null, name: string): Promise<string> {
-    if (present === null || present === name) return name
-    return (await this.dataplane.rename(present, name)) ? name : present
+  /** The name of a device from now on: that of a present one, which is `name` where bagpipe-bgp left it and the kernel can rename it. */
+  private async adopted(link: Interface | undefined, name: string): Promise<string> {
+    if (link === undefined) return name
+    const isMarked = link.alias !== null || !link.owned
+    return isMarked || link.name === name || !(await this.dataplane.rename(link.name, name))
+      ? link.name
+      : name
   }
 
-  /** The bridge that bagpipe-bgp made for a VXLAN device; null where there is none. */
-  private async bridgeLeftWith(vxlan: Interface | undefined): Promise<string | null> {
-    const name = vxlan?.owned && vxlan.alias === null ? vxlan.master : null
+  /** The bridge that an earlier process made for a VXLAN device. */
+  private async bridgeLeftWith(vxlan: Interface | undefined, id: string): Promise<Interface | undefined> {
+    const name = vxlan !== undefined && isLeftFor(id, vxlan) ? vxlan.master : null
     const bridge = name === null ? undefined : await this.dataplane.interfaceNamed(name)
-    return bridge?.kind === 'bridge' && bridge.owned && bridge.alias === null ? bridge.name : null
+    return bridge?.kind === 'bridge' && isLeftFor(id, bridge) ? bridge : undefined
   }
+}
+
+/** Whether the instance can adopt a device: one of bagpipe-bgp, or one that has the instance's mark, since its state is lost or an attach was refused. */
+function isLeftFor(id: string, { owned, alias }: Interface): boolean {
+  return owned && (alias === null || alias === aliasOf(id))
 }
 
 function checkFree({ name, owned }: Interface): void {
