@@ -9,6 +9,7 @@ import { Engine } from '../interop/scenarios/engine.ts'
 
 const engine = Engine.find()
 const PROJECT = `chanter-${process.pid}`
+const CONFIG = '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n'
 const FORWARDING = '/proc/sys/net/ipv4/ip_forward'
 const environment: NodeJS.ProcessEnv = { ...process.env, COMPOSE_PROJECT_NAME: PROJECT }
 const before = readFileSync(FORWARDING, 'utf8')
@@ -21,9 +22,8 @@ beforeAll(async () => {
   await buildImages(engine, ['chanter', 'vm', 'gobgp'])
   if (engine.name === 'docker') return
   const [config, socket] = [join(directory, 'containers.conf'), join(directory, 'podman.sock')]
-  const ulimits =
-    '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n[engine]\nexit_command_delay = 0\n'
-  writeFileSync(config, ulimits)
+  // Podman forgets what a command in a container ended with after this many seconds: docker-compose asks for it first
+  writeFileSync(config, `${CONFIG}[engine]\nexit_command_delay = 30\n`)
   environment['DOCKER_HOST'] = `unix://${socket}`
   const [program = '', ...options] = engine.command
   service = spawn(program, [...options, 'system', 'service', '--time', '0', environment['DOCKER_HOST']], {
