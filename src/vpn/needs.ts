@@ -65,11 +65,13 @@ export class Needs {
     isPortStale: boolean,
   ): Promise<Programming> {
     const { id } = instance.routing.config
+    const shared = instance.forwarding.instanceEntries()
     const own = this.ofEndpoint(instance, add)
-    const entries = [...instance.forwarding.instanceEntries(), ...own]
+    const entries = [...shared, ...own]
     const isNewPort = instance.attachments.behind(add.port).length === 0
-    const mayBeStale = !this.instances.has(id) || (isPortStale && isNewPort)
-    const stale = new Set(mayBeStale ? await this.dataplanes.staleDevices(entries) : [])
+    const isAdopting = !this.instances.has(id) && instance.forwarding.mayBeStale
+    const unsure = [...(isAdopting ? shared : []), ...(isPortStale && isNewPort ? own : [])]
+    const stale = new Set(unsure.length > 0 ? await this.dataplanes.staleDevices(unsure) : [])
     this.stale.set(id, stale)
     const [failure] = await this.pending.set(entries, this.present(instance, before), stale)
     const refusal =

@@ -1,4 +1,4 @@
-import { type Driver, isOwned } from '../driver.ts'
+import { type Driver, isOwned, type Link } from '../driver.ts'
 import { type DeviceEntry, isPortEntry, isTableEntry, masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import type { Device } from './device.ts'
@@ -9,15 +9,22 @@ export function staleDevices(
   devices: ReadonlyMap<string, Device>,
   driver: Driver,
 ): string[] {
-  const stale = entries.filter((entry) => !isTableEntry(entry) && isStale(entry, devices, driver))
-  return [...new Set(stale.map(({ device }) => device))]
+  const free = entries.flatMap((entry) =>
+    isTableEntry(entry) || isKnown(entry, devices.get(entry.device)) ? [] : entry,
+  )
+  const byDevice = [...Map.groupBy(free, ({ device }) => device)]
+  return byDevice.flatMap(([name, own]) => {
+    const link = driver.link(name)
+    return link !== undefined && own.some((entry) => isLeft(entry, link, driver)) ? name : []
+  })
 }
 
-function isStale(entry: DeviceEntry, devices: ReadonlyMap<string, Device>, driver: Driver): boolean {
-  const device = devices.get(entry.device)
-  const isKnown = device !== undefined && (device.wanted(entry) ?? device.leaving(entry)) !== null
-  const link = isKnown ? undefined : driver.link(entry.device)
-  if (link === undefined) return false
+/** Whether the link or port is wanted, or being removed. */
+function isKnown(entry: DeviceEntry, device: Device | undefined): boolean {
+  return device !== undefined && (device.wanted(entry) ?? device.leaving(entry)) !== null
+}
+
+function isLeft(entry: DeviceEntry, link: Link, driver: Driver): boolean {
   if (!isPortEntry(entry)) return isOwned(link)
   const master = link.master === masterOf(entry) ? driver.link(link.master) : undefined
   return master !== undefined && isOwned(master)

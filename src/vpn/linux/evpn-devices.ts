@@ -6,6 +6,12 @@ import { aliasOf, bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
 
+interface ChosenDevices {
+  readonly devices: MacVrfDevices
+  /** Whether some of them were there before. */
+  readonly mayBeStale: boolean
+}
+
 /** The bridges and VXLAN devices of EVPN instances: each has a bridge of its own. */
 export class EvpnDevices {
   private readonly dataplane: Dataplane
@@ -36,12 +42,13 @@ export class EvpnDevices {
   async choose(
     id: string,
     { linuxBridge, suffix, vni }: { linuxBridge: string | null; suffix: string; vni: number },
-  ): Promise<MacVrfDevices> {
-    const [found, named, ...links] = await Promise.all([
+  ): Promise<ChosenDevices> {
+    const [found, other, ...links] = await Promise.all([
       linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni),
-      this.leftFor(id, suffix),
-      ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
+      this.bagpipeVxlan(id, suffix),
+      ...[vxlanName(suffix), bridgeName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
     ])
+    const named = this.leftFor(id, [links[0], other])
     const givenVxlan = found !== undefined && !found.owned
     const reason = givenVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
@@ -55,13 +62,16 @@ export class EvpnDevices {
     const vxlan = await this.adopted(left, vxlanName(suffix))
     const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
-    return { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+    const mayBeStale = linuxBridge !== null || left !== undefined || links.some((link) => link?.owned)
+    const devices = { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+    return { devices, mayBeStale }
   }
 
   /** The VNI of the VXLAN device that an earlier process left for an instance; null where there is none. */
   async vniLeftFor(id: string): Promise<number | null> {
     const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
-    return (await this.leftFor(id, suffix))?.vni ?? null
+    const own = this.dataplane.interfaceNamed(vxlanName(suffix))
+    return this.leftFor(id, await Promise.all([own, this.bagpipeVxlan(id, suffix)]))?.vni ?? null
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
@@ -97,10 +107,14 @@ export class EvpnDevices {
     return this.suffixes.has(suffix) || this.users.has(bridgeName(suffix))
   }
 
-  /** The VXLAN device of an earlier process for the instance: one with the name that bagpipe-bgp gives it, or that chanter does. */
-  private async leftFor(id: string, suffix: string): Promise<Interface | undefined> {
-    const names = new Set([vxlanName(suffix), bagpipeVxlanName(id)])
-    const links = await Promise.all([...names].map((name) => this.dataplane.interfaceNamed(name)))
+  /** The interface with the name that bagpipe-bgp gives the instance's VXLAN device, where chanter gives it another. */
+  private async bagpipeVxlan(id: string, suffix: string): Promise<Interface | undefined> {
+    const name = bagpipeVxlanName(id)
+    return name === vxlanName(suffix) ? undefined : this.dataplane.interfaceNamed(name)
+  }
+
+  /** The VXLAN device that an earlier process made for the instance. */
+  private leftFor(id: string, links: readonly (Interface | undefined)[]): Interface | undefined {
     return links.find(
       (link) => link?.kind === 'vxlan' && link.port === this.vtep.vxlanPort && isLeftFor(id, link),
     )
