@@ -184,10 +184,11 @@ function release<K>(counts: Map<K, number>, key: K): void {
 
 /** Removes a route; returns those that are left. */
 function without<K extends Key>(index: KeyMap<K, Found>, key: K, route: Route): readonly MacRoute[] {
-  const left = all(index.get(key)).filter((other) => other !== route)
+  const found = index.take(key)
+  if (found === undefined || found === route) return NONE
+  const left = all(found).filter((other) => other !== route)
   const [first, ...more] = left
-  if (first === undefined) index.delete(key)
-  else index.set(key, more.length === 0 ? first : left)
+  if (first !== undefined) index.set(key, more.length === 0 ? first : left)
   return left
 }
 

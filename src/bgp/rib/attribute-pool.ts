@@ -1,12 +1,13 @@
 import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
+import { Slots } from '../../values/slots.ts'
 import type { Attributes } from '../attribute/attributes.ts'
 import { encodeAttributes } from '../attribute/index.ts'
 import { WellKnownCommunity } from '../constants.ts'
 import { DEFAULT_CONTEXT } from '../context.ts'
 import { isConstraintTarget, isRouteTarget, type RouteTarget } from '../values/extended-community.ts'
 import { Writer } from '../wire/writer.ts'
-import { charge, type Source } from './route.ts'
+import { charge, type Route, type Source } from './route.ts'
 
 /** Attributes and next hop that many routes share: equal ones are the same object, so that `===` compares them. */
 export class AttributeSet {
@@ -19,6 +20,8 @@ export class AttributeSet {
   /** Marked as long-lived stale by its sender (RFC 9494 §4.3). */
   readonly longLivedStale: boolean
   users = 0
+  /** The best routes with it that were notified. */
+  readonly best = new Slots<Route>()
   /** The source that its octets count for: the first that brought it. */
   payer: Source | null = null
 

@@ -8,7 +8,8 @@ import type { Membership } from '../nlri/route-target.ts'
 import { Writer } from '../wire/writer.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
 import { find, link, relinked, unlinked } from './chain.ts'
-import { ChangedKeys } from './changed-keys.ts'
+import { ChangedDestinations } from './changed-destinations.ts'
+import { Destination } from './destination.ts'
 import { type Job, Jobs } from './jobs.ts'
 import { present } from './present.ts'
 import {
@@ -16,6 +17,7 @@ import {
   isCopyOf,
   isRevalued,
   isStale,
+  newRoute,
   originatorOf,
   type Route,
   refreshRoute,
@@ -42,17 +44,17 @@ const SHARE_OF_CHANGES = SLICE / 2
 const MAX_DIRTY = 100_000
 
 /**
- * All routes of all sources. Changes only mark keys; one deferred pass selects best routes and notifies listeners, in
+ * All routes of all sources. Changes only mark destinations; one deferred pass selects best routes and notifies listeners, in
  * slices, so that a burst delays nothing else.
  */
 export class Rib {
   readonly pool = new AttributePool()
   readonly subscriptions = new Subscriptions(this)
   private readonly clock: Clock
-  private readonly tables = new Map<Family, Map<string, Route>>()
+  private readonly tables = new Map<Family, Map<string, Destination>>()
   private readonly own = new Map<Family, Map<string, Route>>()
   private readonly listeners = new Set<BestListener>([this.subscriptions])
-  private readonly changes = new ChangedKeys()
+  private readonly changes = new ChangedDestinations()
   private readonly jobs = new Jobs()
   private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
   private readonly keyWriter = new Writer(KEY_CAPACITY)
@@ -66,19 +68,19 @@ export class Rib {
   advertise(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
     const key = this.keyOf(family, nlri)
     const table = this.table(family)
-    const head = table.get(key) ?? null
-    const existing = find(head, source, pathId)
+    const destination = ensure(table, key, () => new Destination(family, key))
+    const existing = find(destination.best, source, pathId)
     if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri) && !isRevalued(existing)) {
       const wasStale = isStale(existing)
       refreshRoute(existing)
-      if (wasStale) this.reconsider(table, head!)
+      if (wasStale) this.reconsider(destination)
       return key
     }
-    this.markDirty(family, key, head)
-    const route: Route = { family, key, nlri, set, source, pathId, generation: source.generation, next: null }
+    this.markChanged(destination)
+    const route = newRoute(destination, nlri, source, pathId, set)
     this.pool.retain(set, source)
-    const rest = existing === null ? head : this.unlink(head, existing)
-    table.set(key, link(rest, route))
+    const rest = existing === null ? destination.best : this.unlink(destination.best, existing)
+    destination.best = link(rest, route)
     addRoute(route)
     if (source.peer === null) this.ownTable(family).set(key, route)
     return key
@@ -91,12 +93,12 @@ export class Rib {
 
   /** Removes a source's route; an unknown one is ignored. */
   withdraw(source: Source, family: Family, key: string, pathId: number): void {
-    const table = this.table(family)
-    const head = table.get(key) ?? null
-    const existing = find(head, source, pathId)
+    const destination = this.table(family).get(key)
+    if (destination === undefined) return
+    const existing = find(destination.best, source, pathId)
     if (existing === null) return
-    const rest = this.remove(table, head, existing)
-    if (rest !== null) this.dropStaleCopies(table, rest, existing)
+    this.remove(destination, existing)
+    this.dropStaleCopies(destination, existing)
   }
 
   /** Removes, in slices, the source's routes of a family that are older than a generation. */
@@ -138,9 +140,9 @@ export class Rib {
   /** Runs route selection again for the source's routes of a family, in slices, after their comparison values have changed. */
   reselect(source: Source, family: Family): void {
     const table = this.table(family)
-    this.walk(present(source.routes.get(family)), ({ key }) => {
-      const head = table.get(key)
-      if (head !== undefined) this.reconsider(table, head)
+    this.walk(source.routes.get(family) ?? [], ({ key }) => {
+      const destination = table.get(key)
+      if (destination !== undefined) this.reconsider(destination)
       return true
     })
   }
@@ -169,8 +171,8 @@ export class Rib {
   }
 
   /** The best routes of a family, as a live view that may omit routes added during iteration. */
-  best(family: Family): Iterable<Route> {
-    return present(this.table(family))
+  *best(family: Family): Iterable<Route> {
+    for (const { best } of present(this.table(family))) if (best !== null) yield best
   }
 
   /** Our own routes of a family, as `best`. */
@@ -187,7 +189,7 @@ export class Rib {
     return this.tables.keys()
   }
 
-  private table(family: Family): Map<string, Route> {
+  private table(family: Family): Map<string, Destination> {
     return ensure(this.tables, family, () => new Map())
   }
 
@@ -195,38 +197,33 @@ export class Rib {
     return ensure(this.own, family, () => new Map())
   }
 
-  /** Runs route selection again for one key, and has subscribers re-evaluate its best route. */
-  private reconsider(table: Map<string, Route>, head: Route): void {
-    this.markDirty(head.family, head.key, head)
-    if (head.next !== null) table.set(head.key, relinked(head))
+  /** Runs route selection again for one destination, and has subscribers re-evaluate its best route. */
+  private reconsider(destination: Destination): void {
+    this.markChanged(destination)
+    if (destination.best !== null) destination.best = relinked(destination.best)
   }
 
   /** A withdraw by a live peer also removes routes that a lost reflector had passed on of the same speaker, which may be that peer. */
-  private dropStaleCopies(table: Map<string, Route>, rest: Route, withdrawn: Route): void {
-    for (let route: Route | null = rest; route !== null; ) {
+  private dropStaleCopies(destination: Destination, withdrawn: Route): void {
+    for (let route = destination.best; route !== null; ) {
       const { next }: Route = route
-      if (isStale(route) && isCopyOf(route, withdrawn))
-        this.remove(table, table.get(route.key) ?? null, route)
+      if (isStale(route) && isCopyOf(route, withdrawn)) this.remove(destination, route)
       route = next
     }
   }
 
   private isKnownTo(sources: ReadonlySet<Source>, { family, key }: Route): boolean {
-    for (let route = this.table(family).get(key) ?? null; route !== null; route = route.next)
+    for (let route = this.table(family).get(key)?.best ?? null; route !== null; route = route.next)
       if (sources.has(route.source)) return true
     return false
   }
 
-  /** Returns the first of the key's other routes. */
-  private remove(table: Map<string, Route>, head: Route | null, route: Route): Route | null {
-    this.markDirty(route.family, route.key, head)
-    const rest = this.unlink(head, route)
-    if (rest === null) table.delete(route.key)
-    else table.set(route.key, rest)
+  private remove(destination: Destination, route: Route): void {
+    this.markChanged(destination)
+    destination.best = this.unlink(destination.best, route)
     if (route.source.peer === null)
       assert(this.ownTable(route.family).delete(route.key), 'a route of ours is not among our own', route.key)
     if (route.family === ROUTE_TARGET) route.source.membershipGone(route.nlri as Membership)
-    return rest
   }
 
   private unlink(head: Route | null, route: Route): Route | null {
@@ -235,8 +232,8 @@ export class Rib {
     return unlinked(head, route)
   }
 
-  private markDirty(family: Family, key: string, known: Route | null): void {
-    this.changes.add(family, key, known)
+  private markChanged(destination: Destination): void {
+    this.changes.add(destination)
     this.schedule()
   }
 
@@ -263,8 +260,10 @@ export class Rib {
 
   /** Notifies listeners of up to `budget` changes; returns how many of it are left. */
   private tellChanges(budget: number): number {
-    return this.changes.take(budget, (family, key, known) => {
-      const current = this.table(family).get(key) ?? null
+    return this.changes.take(budget, (destination) => {
+      const { family, key, best: current } = destination
+      const known = destination.notified()
+      if (current === null) this.table(family).delete(key)
       // for memberships, those that are not the best count too (RFC 4684 §3.2)
       if (current === known && (family !== ROUTE_TARGET || current === null)) {
         // The same route may have become stale or fresh, which changes its rank beside routes of other keys.
@@ -294,8 +293,8 @@ export class Rib {
     goes: (route: Route) => boolean,
   ): Generator<undefined, void> {
     const table = this.table(family)
-    for (const route of present(source.routes.get(family))) {
-      if (goes(route)) this.remove(table, table.get(route.key) ?? null, route)
+    for (const route of source.routes.get(family) ?? []) {
+      if (goes(route)) this.remove(table.get(route.key)!, route)
       yield
     }
   }
@@ -319,7 +318,7 @@ function* visitAll<T>(
 }
 
 function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {
-  for (const { routes } of sources) yield* present(routes.get(family))
+  for (const { routes } of sources) yield* routes.get(family) ?? []
 }
 
 /** Whether two NLRI of one key agree in the fields that are not part of it. */

@@ -1,6 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
+import { Slots } from '../../values/slots.ts'
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
@@ -15,8 +16,8 @@ export interface Source {
   readonly generation: number
   /** By family: routes of an older generation are from before the session was lost, and stale (RFC 4724 §4.2). */
   readonly freshFrom: ReadonlyMap<Family, number>
-  /** Its routes in the RIB, by family, in the order of their arrival. */
-  readonly routes: ReadonlyMap<Family, ReadonlySet<Route>>
+  /** Its routes in the RIB, by family. */
+  readonly routes: ReadonlyMap<Family, Iterable<Route> & { readonly size: number }>
   /** How many routes it has in the RIB. */
   readonly routeCount: number
   /** The generation at the start of its present session: older routes are of an earlier one. */
@@ -35,7 +36,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 interface Own extends Writable<Omit<Source, 'routeCount' | 'freshFrom' | 'routes' | 'advertised'>> {
   readonly freshFrom: Map<Family, number>
-  readonly routes: Map<Family, Set<Route>>
+  readonly routes: Map<Family, Slots<Route>>
   readonly advertised: Map<Family, number>
   readonly routeCount: number
 }
@@ -57,7 +58,7 @@ export interface PeerInfo {
   readonly identifier: number
 }
 
-/** One route of one source. Immutable but for its links and its generation. */
+/** One route of one source. Immutable but for its links, its slots and its generation. */
 export interface Route {
   readonly family: Family
   readonly key: string
@@ -69,13 +70,33 @@ export interface Route {
   generation: number
   /** The next route of the same key; the best one is the first. */
   next: Route | null
+  /** Its slot among the routes of its source. */
+  sourceSlot: number
+  /** Its slot among the best routes of its attributes, while it is one of them. */
+  bestSlot: number
+}
+
+/** Slot of a route that is in none. */
+const NOWHERE = -1
+
+/** A route that is not in the RIB yet. */
+export function newRoute(
+  { family, key }: Pick<Route, 'family' | 'key'>,
+  nlri: Nlri,
+  source: Source,
+  pathId: number,
+  set: AttributeSet,
+): Route {
+  const { generation } = source
+  const [sourceSlot, bestSlot] = [NOWHERE, NOWHERE]
+  return { family, key, nlri, set, source, pathId, generation, next: null, sourceSlot, bestSlot }
 }
 
 /** Generation of a route that no source has any more: it is always stale. */
 const GONE = -1
 
 export function newSource(name: string, peer: PeerInfo | null): Source {
-  const routes = new Map<Family, Set<Route>>()
+  const routes = new Map<Family, Slots<Route>>()
   const source: Own = {
     name,
     peer,
@@ -138,15 +159,15 @@ export function charge(source: Source, octets: number): void {
 /** The RIB has added a route of the source. */
 export function addRoute(route: Route): void {
   const { source, family, key } = route
-  ensure(own(source).routes, family, () => new Set()).add(route)
+  route.sourceSlot = ensure(own(source).routes, family, () => new Slots()).add(route)
   countAdvertised(source, family, 1)
   charge(source, ROUTE_OCTETS + key.length)
 }
 
 export function removeRoute(route: Route): void {
   const { source, family, key } = route
-  const isKnown = own(source).routes.get(family)?.delete(route) === true
-  assert(isKnown, 'a route that leaves the RIB is none of its source', source.name)
+  const removed = own(source).routes.get(family)?.remove(route.sourceSlot)
+  assert(removed === route, 'a route that leaves the RIB is none of its source', source.name)
   if (route.generation >= source.sessionFrom) countAdvertised(source, family, -1)
   charge(source, -(ROUTE_OCTETS + key.length))
 }

@@ -1,6 +1,7 @@
 import { assert } from '../../values/assert.ts'
 import { ensure } from '../../values/map.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
+import type { AttributeSet } from './attribute-pool.ts'
 import { present } from './present.ts'
 import type { BestListener, Rib } from './rib.ts'
 import type { Route } from './route.ts'
@@ -18,7 +19,8 @@ const NONE: ReadonlySet<Subscriber> = new Set()
 export class Subscriptions implements BestListener {
   private readonly rib: Rib
   private readonly subscribers = new Map<RouteTarget, Set<Subscriber>>()
-  private readonly byTarget = new Map<RouteTarget, Set<Route>>()
+  /** The attributes that any such route has, by the targets in them. */
+  private readonly byTarget = new Map<RouteTarget, Set<AttributeSet>>()
 
   constructor(rib: Rib) {
     this.rib = rib
@@ -42,8 +44,8 @@ export class Subscriptions implements BestListener {
 
   bestChanged(previous: Route | null, current: Route | null): void {
     const gone = previous === null ? NONE : this.subscribersOf(previous)
-    if (previous !== null) for (const target of previous.set.constraintTargets) this.unindex(target, previous)
-    if (current !== null) for (const target of current.set.constraintTargets) this.index(target, current)
+    if (previous !== null) this.unindex(previous)
+    if (current !== null) this.index(current)
     const notified = current === null ? NONE : this.subscribersOf(current)
     for (const subscriber of notified) subscriber.routeChanged(current!)
     for (const subscriber of gone)
@@ -57,8 +59,8 @@ export class Subscriptions implements BestListener {
   }
 
   /** The best routes that carry a target, as a live view that may omit routes added during iteration. */
-  routesWith(target: RouteTarget): Iterable<Route> {
-    return present(this.byTarget.get(target))
+  *routesWith(target: RouteTarget): Iterable<Route> {
+    for (const { best } of present(this.byTarget.get(target))) yield* best
   }
 
   /** Whether a best route that was notified carries the target. */
@@ -84,13 +86,21 @@ export class Subscriptions implements BestListener {
     })
   }
 
-  private index(target: RouteTarget, route: Route): void {
-    ensure(this.byTarget, target, () => new Set()).add(route)
+  private index(route: Route): void {
+    const { set } = route
+    if (set.best.size === 0)
+      for (const target of set.constraintTargets) ensure(this.byTarget, target, () => new Set()).add(set)
+    route.bestSlot = set.best.add(route)
   }
 
-  private unindex(target: RouteTarget, route: Route): void {
-    const routes = this.byTarget.get(target)
-    assert(routes?.delete(route) === true, 'a best route is not found by its target', route.key)
-    if (routes.size === 0) this.byTarget.delete(target)
+  private unindex(route: Route): void {
+    const { set } = route
+    assert(set.best.remove(route.bestSlot) === route, 'a best route is not among those notified', route.key)
+    if (set.best.size > 0) return
+    for (const target of set.constraintTargets) {
+      const sets = this.byTarget.get(target)
+      assert(sets?.delete(set) === true, 'attributes are not found by their target', route.key)
+      if (sets.size === 0) this.byTarget.delete(target)
+    }
   }
 }

@@ -1,12 +1,12 @@
 import { assert } from '../../values/assert.ts'
 import { type Key, KeyMap } from '../../values/key-map.ts'
+import { type Mark, Queue } from '../../values/queue.ts'
 import type { Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
 import { diff } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
 import { NeededInterfaces } from './needed-interfaces.ts'
-import { type Mark, Queue } from './queue.ts'
 
 /** Entries compared before other work gets its turn. */
 const SLICE = 1000

@@ -1,9 +1,9 @@
 import type { Closable } from '../../values/closable.ts'
+import type { Mark } from '../../values/queue.ts'
 import { isTableEntry } from '../kinds/index.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import type { Devices } from './devices.ts'
-import type { Mark } from './queue.ts'
 import type { Statuses } from './statuses.ts'
 
 /** Callers that wait until entries were tried, or are gone. */

@@ -1,9 +1,12 @@
-/** A position in a table's queue, to learn when everything before it was tried. */
+/** A position in a queue, to learn when everything before it was taken. */
 export interface Mark {
   readonly position: number
   /** How often the queue had been rebuilt. */
   readonly epoch: number
 }
+
+/** Taken items are let go of when they are as many as this, and as those that wait. */
+const TAKEN = 1024
 
 /** First in, first out; taking costs the same at any length. */
 export class Queue<T> {
@@ -25,6 +28,7 @@ export class Queue<T> {
     const item = this.items[this.head++]
     this.taken++
     if (this.head === this.items.length) this.replace([])
+    else if (this.head >= TAKEN && this.head >= this.length) this.replace(this.waiting())
     return item
   }
 
