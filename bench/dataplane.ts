@@ -115,7 +115,7 @@ async function attachment(count: number): Promise<number> {
     execFileSync('ip', ['tuntap', 'add', device, 'mode', 'tap'])
     session.driver.poll()
     const entries: Entry[] = [
-      { kind: 'port', device, bridge: 'br0', given: false, learning: false, neighSuppress: false },
+      { kind: 'port', device, bridge: 'br0', external: false, learning: false, neighSuppress: false },
       { kind: 'local-mac', device, mac: 0x02_00_00_00_00_00 + i },
     ]
     const start = performance.now()

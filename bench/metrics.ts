@@ -27,7 +27,7 @@ const app = node.api()
 async function attach(from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) {
     const network = i % networks
-    await node.plug(`tap${i}`).attach({
+    await node.withPorts(`tap${i}`).attach({
       instanceId: `net${network}`,
       vni: 1000 + network,
       port: `tap${i}`,

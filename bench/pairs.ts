@@ -16,7 +16,7 @@ const VNI = 100
 const VTEPS: readonly Ip[] = Array.from({ length: 64 }, (_, i) => ipv4FromNumber(0xc0000202 + i))
 
 export const network: Entry[] = [
-  { kind: 'bridge', device: 'br0', given: false, alias: 'chanter:bench' },
+  { kind: 'bridge', device: 'br0', external: false, alias: 'chanter:bench' },
   {
     kind: 'vxlan',
     device: 'vx0',
@@ -27,7 +27,7 @@ export const network: Entry[] = [
     mtu: null,
     underlay: null,
   },
-  { kind: 'port', device: 'vx0', bridge: 'br0', given: false, learning: false, neighSuppress: true },
+  { kind: 'port', device: 'vx0', bridge: 'br0', external: false, learning: false, neighSuppress: true },
 ]
 
 export function remoteMac(i: number): RemoteMac {

@@ -40,7 +40,7 @@ for (let seed = first; seed <= last; seed++) {
   const story = drawStory(seed, allowed)
   const outcome = await play(story)
   nodes += outcome.nodes
-  if (outcome.plugged > 0) withIrbs++
+  if (outcome.irbs > 0) withIrbs++
   if (outcome.wrong.length > 0) {
     failed.push(seed)
     console.log(`seed ${seed} with ${[...story.has].join(', ') || 'nothing else'}:`)
@@ -66,5 +66,5 @@ function print({ wrong, history, nodes, reflectors }: Outcome, inFull: boolean):
 
 const seconds = ((performance.now() - started) / 1000).toFixed(1)
 const verdict = failed.length === 0 ? 'all came to rest right' : `wrong: seeds ${failed.join(', ')}`
-console.log(`${last - first + 1} networks, ${withIrbs} with plugs, ${nodes} nodes, ${seconds} s: ${verdict}`)
+console.log(`${last - first + 1} networks, ${withIrbs} with IRBs, ${nodes} nodes, ${seconds} s: ${verdict}`)
 process.exitCode = failed.length === 0 ? 0 : 1

@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# skipped COUNT WHY: it is said at the end what did not run, and CI fails on it.
+# skipped COUNT WHY: the end lists what did not run, and CI fails on it.
 skipped() {
   echo "SKIPPED $1 of 5 tiers: $2" >&2
   [ -z "${CI:-}" ] || exit 1

@@ -24,7 +24,7 @@ export interface Cleaned {
 const NOWHERE = { bridges: [], vxlans: [], localMacs: [] }
 
 /** Removes everything owned from the network namespace of this process, then the state file. Throws `InUse` while a daemon runs. */
-export function* runCleanup(options: CleanupOptions): Iterable<Cleaned> {
+export async function* runCleanup(options: CleanupOptions): AsyncIterable<Cleaned> {
   const { stateFile, dryRun } = options
   const lock = dryRun ? null : lockMachine({ stateFile, create: false })
   try {
@@ -34,15 +34,15 @@ export function* runCleanup(options: CleanupOptions): Iterable<Cleaned> {
   }
 }
 
-function* cleaned({ stateFile, dryRun }: CleanupOptions): Iterable<Cleaned> {
+async function* cleaned({ stateFile, dryRun }: CleanupOptions): AsyncIterable<Cleaned> {
   const state = stateFile === null ? null : peekState(stateFile)
   const isHere = state !== null && isThisKernel(state.kernel)
   const driver = new LinuxDriver({ clock: systemClock, former: formerWork(isHere ? state : null) })
   let isDone = true
   try {
     const places = isHere ? externalDevices(state) : NOWHERE
-    for (const { what, remove } of [...ownedObjects(driver, places)]) {
-      const refused = dryRun ? null : (remove()?.text ?? null)
+    for (const { what, remove } of await ownedObjects(driver, places)) {
+      const refused = dryRun ? null : ((await remove())?.text ?? null)
       if (refused !== null) isDone = false
       yield { what, refused }
     }

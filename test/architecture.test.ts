@@ -266,3 +266,9 @@ describe('import directions', () => {
     expect(stateful).toEqual([])
   })
 })
+
+test('no file is longer than a reader keeps in mind', () => {
+  const lines = (file: string): number => readFileSync(file, 'utf8').split('\n').length - 1
+  const all = globSync('{src,test,scripts,bench}/**/*.{ts,py,sh}')
+  expect(all.filter((file) => lines(file) > 350)).toEqual([])
+})

@@ -40,7 +40,10 @@ function kind<K extends string, F extends z.ZodRawShape>(name: K, fields: F) {
 
 /** The fields of the entries of each kind. */
 const kinds = [
-  kind('bridge', { alias, given: z.boolean().describe('whether another program may have made it') }),
+  kind('bridge', {
+    alias,
+    external: z.boolean().describe('whether it may be external: made by another program'),
+  }),
   kind('vrf', { alias, table: number }),
   kind('vxlan', { alias, vni: number, local: address, port: number, mtu, underlay }),
   kind('tunnel', {
@@ -54,7 +57,9 @@ const kinds = [
   kind('veth', { alias, peer: z.string(), mac, mtu, local: address, underlay }),
   kind('port', {
     bridge: z.string(),
-    given: z.boolean().describe('whether another program may have enslaved it'),
+    external: z
+      .boolean()
+      .describe('whether it may be in an external bridge: another program may have enslaved it'),
     learning: z.boolean(),
     neighSuppress: z.boolean(),
   }),

@@ -84,8 +84,8 @@ export class BgpPeer implements PeerListener {
     this.sessions = new PeerSessions(config, local, environment, this)
     const internal = config.as === local.as
     const isClient = config.reflectorClient
-    const facts = { address: config.address, as: config.as, internal, isClient, identifier: 0 }
-    this.source = newSource(`BGP-${this.sessions.name}`, facts)
+    const sender = { address: config.address, as: config.as, internal, isClient, identifier: 0 }
+    this.source = newSource(`BGP-${this.sessions.name}`, sender)
     const isAccepted = internal || config.external === 'accept'
     const policy = exportPolicy({
       rib,
@@ -100,8 +100,8 @@ export class BgpPeer implements PeerListener {
     })
     const { name } = this.sessions
     this.routesOut = new AdjRibOut(clock, rib, policy, this.outlet(), host.holdsEndOfRib(), name, events)
-    const terms = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
-    this.routesIn = new AdjRibIn(clock, rib, this.source, terms, this.routesOut, events)
+    const options = { as: local.as, identifier: local.identifier, clusterId, isAccepted }
+    this.routesIn = new AdjRibIn(clock, rib, this.source, options, this.routesOut, events)
     this.staleRoutes = new StaleRoutes(clock, rib, this.source, {
       headlessMs: (family) => host.headlessSeconds(this, family) * 1000,
       settledPeers: (family) => host.settledPeers(this, family),

@@ -1,5 +1,5 @@
 import type { Ip } from '../values/address.ts'
-import { END_OF_RIB_WAIT_SECONDS } from './constants.ts'
+import { BGP_PORT, END_OF_RIB_WAIT_SECONDS } from './constants.ts'
 import type { Family } from './family.ts'
 import type { Prefix } from './nlri/prefix.ts'
 import type { PeerConfig } from './session/peer-config.ts'
@@ -64,7 +64,7 @@ export interface RestartConfig {
 /** The defaults. */
 export const SPEAKER_DEFAULTS = {
   listenAddress: null,
-  listenPort: 179,
+  listenPort: BGP_PORT,
   dynamicPeers: [],
   clusterId: null,
   routeTargetConstraint: true,

@@ -46,7 +46,7 @@ export const cleanup = command({
     let refusals = 0
     const lines: string[] = []
     try {
-      for (const { what, refused } of runCleanup({ stateFile, dryRun })) {
+      for await (const { what, refused } of runCleanup({ stateFile, dryRun })) {
         if (refused === null) removed++
         else refusals++
         lines.push(

@@ -53,7 +53,7 @@ export const decode = command({
   ],
   async run(args) {
     const manner: Manner = {
-      facts: {
+      hints: {
         as4: args['no-as4'] ? false : args.as4,
         internal: args.ebgp ? false : args.ibgp,
         extended: args.extended,

@@ -17,9 +17,11 @@ export function explanationText(explanation: Explanation): string {
         ? [nowhere(address, routes)]
         : instances.map(instanceText)),
     ...(routes === 0 ? filtered_by.map((peer) => filterText(peer, address)) : []),
-    ...dropped.map(({ source, route, reason }) => `${source} said ${route}, which is not kept: ${reason}`),
+    ...dropped.map(
+      ({ source, route, reason }) => `${source} advertised ${route}, which is not kept: ${reason}`,
+    ),
     ...quarantined.map(
-      ({ source, reason }) => `${source} said something unreadable with these octets: ${reason}`,
+      ({ source, reason }) => `${source} sent something unreadable with these octets: ${reason}`,
     ),
     ...malformed.map(
       ({ source, messages }) =>

@@ -1,6 +1,8 @@
 import { networkInterfaces } from 'node:os'
 import type { Options } from 'yargs'
+import { BGP_PORT } from '../bgp/constants.ts'
 import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import { PEER_DEFAULTS } from '../bgp/session/peer-config.ts'
 import type { KeyFile } from '../config/key-file.ts'
 import { keyFile, tokenFile } from '../config/types.ts'
 import { createLog, plainLog } from '../log.ts'
@@ -25,8 +27,12 @@ const options = {
   'router-id': { ...text, describe: 'BGP identifier', defaultDescription: 'an IPv4 address of this machine' },
   'cluster-id': { ...text, describe: 'Cluster (RFC 4456)', defaultDescription: 'the router id' },
   listen: { ...text, default: '0.0.0.0', describe: 'Address to listen on; `::` for IPv6 too' },
-  port: { ...number, default: 179, describe: 'TCP port to listen on' },
-  'hold-time': { ...number, default: 90, describe: 'Hold time in seconds that is proposed' },
+  port: { ...number, default: BGP_PORT, describe: 'TCP port to listen on' },
+  'hold-time': {
+    ...number,
+    default: PEER_DEFAULTS.holdTimeSeconds,
+    describe: 'Hold time in seconds that is proposed',
+  },
   'md5-key-file': {
     ...text,
     describe: 'File with the key of TCP MD5 signatures',

@@ -80,7 +80,7 @@ function* serviceFacts({
       `${node} in ${instance}: ${countText(routes, 'route', 'routes')} kept for ${seconds_left} s`,
     ]
   if (instances !== undefined)
-    yield ['networks', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
+    yield ['instances', `${instances.count}, with ${countText(instances.endpoints, 'endpoint', 'endpoints')}`]
   if (entries !== undefined) {
     const { wanted, programmed, pending, failed, unremoved, removing = 0 } = entries
     const leaving = removing > 0 ? `, ${removing} to be removed` : ''
@@ -165,8 +165,8 @@ function* logFacts({ log }: StatusSummary): Iterable<[string, string]> {
 
 function isolationText({ xdp, tc, open }: NonNullable<StatusSummary['isolation']>): string {
   const counts = [
-    ...(xdp > 0 ? [`${countText(xdp, 'network', 'networks')} by XDP`] : []),
-    ...(tc > 0 ? [`${countText(tc, 'network', 'networks')} by tc`] : []),
+    ...(xdp > 0 ? [`${countText(xdp, 'bridge', 'bridges')} by XDP`] : []),
+    ...(tc > 0 ? [`${countText(tc, 'bridge', 'bridges')} by tc`] : []),
     ...(open.length > 0 ? [`${open.length} NOT ISOLATED`] : []),
   ]
   return counts.join(', ') || 'nothing to isolate'

@@ -36,7 +36,7 @@ export const EVPN_OPTIONS = {
   require_isolation: option(
     boolean,
     false,
-    'Refuse attaches to networks whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
+    'Refuse attaches to EVPN instances whose bridge cannot be kept out of the IP stack of the host (docs/security.md); without, `chanter status` reports them.',
   ),
   ovs_bridge: unused('it is of the `ovs` driver'),
 }

@@ -18,7 +18,7 @@ export function lacksOf(
   if (usesKernel && !has('CAP_NET_ADMIN'))
     lacks.push({ capability: 'CAP_NET_ADMIN', effect: 'nothing is programmed, attaches are refused' })
   if (evpn.driver === 'linux' && !has('CAP_BPF') && !has('CAP_SYS_ADMIN'))
-    lacks.push({ capability: 'CAP_BPF', effect: 'networks are isolated from the host by tc, or not at all' })
+    lacks.push({ capability: 'CAP_BPF', effect: 'bridges are isolated from the host by tc, or not at all' })
   if (bgp.listenPort !== null && bgp.listenPort < freePort && !has('CAP_NET_BIND_SERVICE'))
     lacks.push({
       capability: 'CAP_NET_BIND_SERVICE',

@@ -73,10 +73,10 @@ export interface ObservedEntry<E extends TableEntry = TableEntry> {
   readonly inUnmarkedList?: boolean
 }
 
-/** Something owned in the kernel, in words, and how to remove it; `remove` returns why it was refused, if it was. */
+/** Something owned in the kernel, in words, and how to remove it; `remove` answers why it was refused, if it was. */
 export interface OwnedObject {
   readonly what: string
-  remove(): Refusal | null
+  remove(): Eventual<Refusal | null>
 }
 
 /** Receives all changes in the kernel, those of this process included. */
@@ -162,16 +162,6 @@ export interface Driver extends KernelQueries, Closable {
   sweep(): void
   /** Owned objects that no entry names. */
   otherOwned(): readonly OwnedObject[]
-}
-
-/** A driver that answers every request at once. */
-export interface SynchronousDriver extends Driver {
-  set(entries: readonly TableEntry[]): Refused
-  remove(entries: readonly TableEntry[]): Refused
-  setDevice(entry: DeviceEntry): Refusal | null
-  removeDevice(entry: DeviceEntry): Refusal | null
-  removeLinks(entries: readonly LinkEntry[]): Refused
-  dump(device: string): Generator<readonly ObservedEntry[], void>
 }
 
 export function isOwned({ owned }: Pick<Interface, 'owned'>): boolean {

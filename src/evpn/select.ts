@@ -58,7 +58,7 @@ export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelect
   if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
   // without a gateway here, others' are ordinary hosts: frames to them would be flooded
   if (gateways.length > 0 && leadsToGateway(route))
-    return 'default gateway, and this node has a gateway of its own in the network'
+    return 'default gateway, and this node has a gateway of its own in the EVPN instance'
   return null
 }
 
@@ -85,7 +85,8 @@ export function floodTunnel(
 ): VxlanTunnel | { readonly reason: string } {
   const tunnel = set.attributes.pmsiTunnel
   if (!hasVxlan(set)) return { reason: 'no VXLAN encapsulation' }
-  if (tunnel === null) return { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' }
+  if (tunnel === null)
+    return { reason: 'no PMSI tunnel, so no VNI: ours may be of another EVPN instance there' }
   const dst = floodEnd(set)
   if (dst === undefined)
     return {
@@ -94,7 +95,7 @@ export function floodTunnel(
   const noEnd = ends.whyNot(dst)
   if (noEnd !== null) return { reason: `tunnel end is ${noEnd}` }
   if (isIpv4(dst) !== isIpv4(vtep)) return { reason: `tunnel end is ${otherFamily(vtep)}` }
-  if (tunnel.label === 0) return { reason: 'VNI 0: ours may be of another network there' }
+  if (tunnel.label === 0) return { reason: 'VNI 0: ours may be of another EVPN instance there' }
   return { dst, vni: tunnel.label }
 }
 

@@ -7,7 +7,7 @@ export interface IpEndpoint extends Endpoint {
   /** Of the subnet that the address is in, as the agent set it; null without an address. */
   readonly prefixLength: number | null
   /** The IRB by which the port leads into an EVPN instance; null: the port is the endpoint's own. */
-  readonly plug: Irb | null
+  readonly irb: Irb | null
   /** Its subnet's gateway, which this node is on the port. */
   readonly gatewayIp: Ip | null
   /** MPLS label, one for each MAC address. */

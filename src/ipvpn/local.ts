@@ -28,8 +28,8 @@ function subnetOfGateway(endpoint: Addressed): Prefix | null {
 
 /** The site of an endpoint: in an EVPN instance the other hosts of its subnet are beside it. */
 export function destinationOf(endpoint: Addressed): LabelDestination {
-  const { port, ip, plug } = endpoint
-  return { port, ip, link: plug === null ? null : subnetOfGateway(endpoint) }
+  const { port, ip, irb } = endpoint
+  return { port, ip, link: irb === null ? null : subnetOfGateway(endpoint) }
 }
 
 /** Whether packets to the endpoint's subnet are for its neighbours as well. */
@@ -56,7 +56,7 @@ export function proxyPorts(ip: Ip, route: ForwardedRoute, endpoints: Iterable<Ip
   for (const endpoint of endpoints) {
     if (!isAddressed(endpoint) || endpoint.direction === 'to-port' || isIpv4(endpoint.ip)) continue
     // those in an EVPN instance reach each other by it
-    if (endpoint.plug !== null) continue
+    if (endpoint.irb !== null) continue
     if (!route.leadsTo(endpoint.port) && isWithin(ip, linkOf(endpoint))) ports.add(endpoint.port)
   }
   return ports

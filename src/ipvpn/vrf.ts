@@ -69,10 +69,10 @@ export class Vrf implements Importer<VpnRoute>, Closable {
 
   /** The VRF as a gateway in an EVPN instance; null without an IRB into it. */
   gatewayIn(evpn: string) {
-    const plugged = [...this.endpoints.values()].filter(({ plug }) => plug?.evpn === evpn)
-    const port = plugged[0]?.plug?.device
+    const joined = [...this.endpoints.values()].filter(({ irb }) => irb?.evpn === evpn)
+    const port = joined[0]?.irb?.device
     if (port === undefined) return null
-    const ips = plugged.filter(isAddressed).flatMap((endpoint) => gatewayOf(endpoint) ?? [])
+    const ips = joined.filter(isAddressed).flatMap((endpoint) => gatewayOf(endpoint) ?? [])
     return { port, mac: gatewayMac(this.config.id), ips: new Set(ips), vrf: this.config }
   }
 

@@ -6,7 +6,7 @@ import type { AttachRequest, DetachRequest } from '../vpn/request.ts'
 import type { SavedState } from '../vpn/state.ts'
 
 /** Format version: a reader refuses others. */
-export const RECORDING_VERSION = 1
+export const RECORDING_VERSION = 2
 
 /** The initial data of a daemon: the first line of a recording, without keys of peers. */
 export interface RecordingHeader {

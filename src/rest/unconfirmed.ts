@@ -11,14 +11,14 @@ export function unconfirmed(vpns: VpnService): ServicesSummary['unconfirmed'] {
   const attachments: ServicesSummary['unconfirmed']['attachments'][number][] = []
   let count = 0
   for (const instance of vpns.instances.values())
-    for (const { mac, ip, port, plug } of vpns.unconfirmed.of(instance)) {
+    for (const { mac, ip, port, irb } of vpns.unconfirmed.of(instance)) {
       if (++count > MAX_UNCONFIRMED) continue
       attachments.push({
         vpn_instance_id: instance.routing.config.id,
         vpn_type: instance.type,
         mac_address: formatMac(mac),
         ip_address: ip === null ? null : formatIp(ip),
-        local_port: plug === null ? port : `evpn:${plug.evpn}`,
+        local_port: irb === null ? port : `evpn:${irb.evpn}`,
       })
     }
   return { count, attachments }

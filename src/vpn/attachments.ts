@@ -62,7 +62,7 @@ export class Attachments {
 
   /** What the request would change. `readvertises`: the instance re-advertises routes. Throws `RequestError`. */
   plan(request: ResolvedRequest, numbers: NumberSource, readvertises: boolean): AttachPlan | CoveredPlan {
-    const { mac, port, plug, ip: address } = request
+    const { mac, port, irb, ip: address } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
@@ -79,13 +79,13 @@ export class Attachments {
     const before = present?.get(ip) ?? null
     const ownRd = request.advertiseSubnet && ip !== null
     const rdNumber = ownRd ? (before?.rdNumber ?? numbers.rd()) : null
-    if (request.type === 'ipvpn' && plug === null) this.checkDirection(request, before)
+    if (request.type === 'ipvpn' && irb === null) this.checkDirection(request, before)
     const known = before?.readvertiseRd ?? null
     const readvertiseRd = readvertises && ip !== null ? (known ?? numbers.rd()) : known
     const prefixLength = address?.prefixLength ?? null
     const label = first?.label ?? numbers.label()
     return {
-      add: { ...asked(request), port, plug, ip, prefixLength, label, rdNumber, readvertiseRd },
+      add: { ...asked(request), port, irb, ip, prefixLength, label, rdNumber, readvertiseRd },
       before,
       remove: wildcard === undefined ? [] : [wildcard],
       change: readvertises ? this.numbered(before, numbers) : [],

@@ -73,10 +73,7 @@ export function gatewayEntries(instance: VpnInstance): Entry[] {
 /** The devices on which an instance has entries, except shared ones. */
 export function devicesOf(instance: VpnInstance): Set<string> {
   const gateways = instance.type === 'evpn' ? instance.macVrf.addresses.gateways : []
-  const attached = [...instance.attachments].flatMap(({ port, plug }) => [
-    port,
-    ...(plug ? [plug.device] : []),
-  ])
+  const attached = [...instance.attachments].flatMap(({ port, irb }) => [port, ...(irb ? [irb.device] : [])])
   return new Set([...instance.forwarding.deviceNames, ...gateways.map(({ port }) => port), ...attached])
 }
 

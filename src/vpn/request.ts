@@ -47,9 +47,10 @@ export interface AttachRequest extends RequestedEndpoint {
 }
 
 /** An attachment whose port has a name. */
-export interface ResolvedRequest extends Omit<AttachRequest, 'port'> {
+export interface ResolvedRequest extends AttachRequest {
   readonly port: string
-  readonly plug: Irb | null
+  /** Its IRB, where the port is in an EVPN instance. */
+  readonly irb: Irb | null
   /** Whether the port may be in an owned bridge or VRF already. */
   readonly mayBeStale: boolean
 }

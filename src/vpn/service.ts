@@ -23,7 +23,7 @@ import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 
 /** The service's part of the state. */
-export type ServiceState = Pick<SavedState, 'instances' | 'footprint' | 'numbers'>
+export type ServiceState = Pick<SavedState, 'instances' | 'pending' | 'numbers'>
 
 /**
  * The VPN instances of this node. Attach and detach are atomic: a failure leaves labels, RDs, devices, routes
@@ -82,7 +82,7 @@ export class VpnService {
   snapshot(): ServiceState {
     return {
       instances: [...this.instances.values()].map(instanceState),
-      footprint: this.pending.entries(),
+      pending: this.pending.entries(),
       numbers: this.numbers.snapshot(),
     }
   }
@@ -93,12 +93,12 @@ export class VpnService {
   }
 
   /** Restores the attachments of an earlier process, without waiting for the kernel; call it first. */
-  async restore({ instances, footprint, numbers }: ServiceState): Promise<void> {
+  async restore({ instances, pending, numbers }: ServiceState): Promise<void> {
     this.numbers.restore(numbers)
     await this.backend.reserve(instances)
     for (const state of instances) this.restoreInstance(state)
     this.backend.restored()
-    this.pending.restore(footprint)
+    this.pending.restore(pending)
   }
 
   /** Starts with an empty state, but keeps the numbers of an earlier process blocked: peers may still have routes with them. */

@@ -93,7 +93,7 @@ function assemble(entries: ReadonlyMap<string, unknown>): SavedState {
       const its = attachments.get(one.id) ?? []
       return { ...one, attachments: its.map(({ instance: _, ...own }): AttachmentState => own) }
     }),
-    footprint: all.flatMap((entry) => (entry.kind === 'pending' ? entry.value : [])),
+    pending: all.flatMap((entry) => (entry.kind === 'pending' ? entry.value : [])),
     ...numbersOf(all),
   }
 }

@@ -2,8 +2,10 @@ import * as z from 'zod'
 import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
 import { formatEntry, parseEntry } from '../dataplane/kinds/index.ts'
 import type { Entry } from '../dataplane/model.ts'
+import type { Irb } from '../ipvpn/irb.ts'
 import { formatIp, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
+import type { Attachment } from './attachments.ts'
 
 /** Text in the file, `T` in memory. */
 function word<T>(what: string, parse: (text: string) => T | undefined, format: (value: T) => string) {
@@ -24,7 +26,8 @@ const targets = z.array(word('a route target', parseRouteTarget, formatRouteTarg
 const name = z.string().min(1)
 const natural = z.int().min(0)
 
-const attachment = z.object({
+/** An attachment as it is in the file. */
+const storedAttachment = z.object({
   mac,
   ip: ip.nullable(),
   prefixLength: natural.nullable(),
@@ -43,10 +46,19 @@ const attachment = z.object({
   rdNumber: natural.nullable().default(null),
   /** For re-advertised routes. */
   readvertiseRd: natural.nullable().default(null),
-  /** Mobility of its MAC address (RFC 7432 §7.7). */
   sequence: natural,
   description: z.unknown(),
 })
+
+/** The file has the IRB of an attachment under the key `plug`, which earlier versions read and write. */
+function inMemory<T extends z.output<typeof storedAttachment>>(stored: z.ZodType<T>) {
+  return z.codec(stored, z.custom<Omit<T, 'plug'> & { readonly irb: Irb | null }>(), {
+    decode: ({ plug, ...rest }) => ({ ...rest, irb: plug }),
+    encode: ({ irb, ...rest }) => ({ ...rest, plug: irb }) as unknown as T,
+  })
+}
+
+const attachment = inMemory(storedAttachment)
 
 const anyInstance = {
   id: name,
@@ -59,20 +71,38 @@ const anyInstance = {
   description: z.unknown(),
 }
 
+/** In the file, external devices are `given` ones. */
+const devices = z.codec(
+  z.object({ bridge: name, givenBridge: z.boolean(), vxlan: name, givenVxlan: z.boolean() }),
+  z.object({
+    bridge: name,
+    /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
+    externalBridge: z.boolean(),
+    vxlan: name,
+    /** The VXLAN device was found in the agent's bridge: it is external. */
+    externalVxlan: z.boolean(),
+  }),
+  {
+    decode: ({ givenBridge, givenVxlan, ...names }) => ({
+      ...names,
+      externalBridge: givenBridge,
+      externalVxlan: givenVxlan,
+    }),
+    encode: ({ externalBridge, externalVxlan, ...names }) => ({
+      ...names,
+      givenBridge: externalBridge,
+      givenVxlan: externalVxlan,
+    }),
+  },
+)
+
 const evpnInstance = z.object({
   type: z.literal('evpn').default('evpn'),
   ...anyInstance,
   vni: natural,
   vniGiven: z.boolean(),
   suffix: name,
-  devices: z.object({
-    bridge: name,
-    /** The agent named the bridge: it may be external, and another program may have put the local ports into it. */
-    givenBridge: z.boolean(),
-    vxlan: name,
-    /** The VXLAN device was found in the agent's bridge: it is external. */
-    givenVxlan: z.boolean(),
-  }),
+  devices,
 })
 
 /** Earlier versions did not write its table and device. */
@@ -88,16 +118,19 @@ const ipInstance = z.object({
 const instance = z.union([evpnInstance, ipInstance])
 const attachments = z.array(attachment)
 
-/** An entry of the dataplane in its kind's JSON form. */
-const entry = z.codec(z.unknown(), z.custom<Entry>(), {
-  decode(raw, context): Entry {
-    const read = parseEntry(raw)
+/** An entry of the dataplane in its kind's JSON form, but with `given` for `external`. */
+const entry = z.codec(z.looseObject({ given: z.unknown().optional() }), z.custom<Entry>(), {
+  decode({ given, ...raw }, context): Entry {
+    const read = parseEntry(given === undefined ? raw : { ...raw, external: given })
     if ('value' in read) return read.value
     const { field, expected } = read
     context.issues.push({ code: 'custom', message: `expected ${expected}`, path: [field], input: raw })
     return z.NEVER
   },
-  encode: formatEntry,
+  encode(one) {
+    const { external, ...raw }: Readonly<Record<string, unknown>> = formatEntry(one)
+    return external === undefined ? raw : { ...raw, given: external }
+  },
 })
 
 const freedNumber = z.object({
@@ -123,14 +156,26 @@ const daemon = z.object({
 /** Ids of the XDP programs that isolate bridges. */
 const programs = z.array(natural).readonly()
 
-/** The whole state in one object, as in versions before the journal. */
-export const wholeState = daemon.extend({
+const storedState = daemon.extend({
   instances: z.array(z.union([evpnInstance.extend({ attachments }), ipInstance.extend({ attachments })])),
   programs: programs.optional(),
-  /** Entries that may be in the kernel for attachments that were being added or removed. */
   footprint: z.array(entry),
   /** Earlier versions started again with the first numbers. */
   numbers: z.object({ labels: keptNumbers, vnis: keptNumbers, rds: keptNumbers }).optional(),
+})
+
+type StoredState = z.output<typeof storedState>
+
+/** What a process needs of the earlier one to continue. */
+export interface SavedState extends Omit<StoredState, 'footprint'> {
+  /** Entries that may be in the kernel for attachments that were being added or removed. */
+  readonly pending: Entry[]
+}
+
+/** The whole state in one object, as in versions before the journal, which have the pending entries under the key `footprint`. */
+export const wholeState = z.codec(storedState, z.custom<SavedState>(), {
+  decode: ({ footprint, ...rest }) => ({ ...rest, pending: footprint }),
+  encode: ({ pending, ...rest }) => ({ ...rest, footprint: pending }),
 })
 
 /** The parts of the state: each kind of entry has a key of its own, and changes separately. */
@@ -140,7 +185,7 @@ export const kinds = {
   /** By instance id; without attachments. */
   instance,
   /** By MAC address, IP address and instance. */
-  attachment: attachment.extend({ instance: name }),
+  attachment: inMemory(storedAttachment.extend({ instance: name })),
   /** By a number of its own: a batch of pending operations. */
   pending: z.array(entry).readonly(),
   /** By range: the number to try next. */
@@ -156,14 +201,16 @@ export type StateChange = {
   [K in StateKind]: { readonly kind: K; readonly id: string; readonly value: Value<K> | undefined }
 }[StateKind]
 
-/** What a process needs of the earlier one to continue. */
-export type SavedState = z.output<typeof wholeState>
 export type FreedNumber = z.output<typeof freedNumber>
 /** Of a range of numbers: what a later process has to know beside those in use. */
 export type KeptNumbers = z.output<typeof keptNumbers>
 /** The stored ranges. */
 export type NumberRange = keyof NonNullable<SavedState['numbers']>
-export type AttachmentState = z.output<typeof attachment>
+/** An attachment as a later process needs it. */
+export interface AttachmentState extends Attachment {
+  /** Mobility of its MAC address (RFC 7432 §7.7). */
+  readonly sequence: number
+}
 export type EvpnState = z.output<typeof evpnInstance> & { readonly attachments: AttachmentState[] }
 export type IpState = z.output<typeof ipInstance> & { readonly attachments: AttachmentState[] }
 export type InstanceState = EvpnState | IpState

@@ -191,7 +191,7 @@ describe('a NOTIFICATION from a peer that restarts', () => {
 
   test.each([
     ['ends everything in RFC 4724', false, cease, 0],
-    ['is a restart where both said so (RFC 8538)', true, cease, 1],
+    ['is a restart where both have that capability (RFC 8538)', true, cease, 1],
     ['is the end when it is a Hard Reset', true, hardReset, 0],
   ])('%s', (_, notification, message, kept) => {
     const peer = peerWith(restart({ notification }))

@@ -115,7 +115,7 @@ export class Oracle {
 /** Attachments in the state file that the agent did not make, and the reverse. */
 function wrongState(agent: Agent): string[] {
   const { name, stateFile, vms } = agent.node
-  const { footprint, instances } = decodeState(readFileSync(stateFile, 'utf8'))
+  const { pending, instances } = decodeState(readFileSync(stateFile, 'utf8'))
   const attached = vms.flatMap((vm) => {
     const network = agent.wanted.get(vm)
     return network ? [`${network.id} ${vm.port} ${formatMac(vm.mac)}`] : []
@@ -127,7 +127,7 @@ function wrongState(agent: Agent): string[] {
   return [
     ...differences(attached.sort(), kept.sort()).map((line) => `${name}: state file: ${line}`),
     ...(new Set(labels).size < labels.length ? [`${name}: one label twice: ${labels.join(' ')}`] : []),
-    ...(footprint.length > 0 ? [`${name}: the state file still has work: ${JSON.stringify(footprint)}`] : []),
+    ...(pending.length > 0 ? [`${name}: the state file still has work: ${JSON.stringify(pending)}`] : []),
   ]
 }
 

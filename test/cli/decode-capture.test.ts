@@ -40,7 +40,7 @@ function part(packet: Packet, from: number, to?: number): Packet {
 }
 
 describe('a capture', () => {
-  test('holds what was said', () => {
+  test('holds what was sent', () => {
     expect(whole).toHaveLength(45)
     expect(whole.every((one) => one.type !== 'NOTE' && one.verdict === null)).toBe(true)
     expect(whole[0]).toMatchObject({

@@ -136,7 +136,7 @@ describe('session facts', () => {
 
   test.each([
     ['4-octet AS numbers', [FOUR], null],
-    ['the same, said', [FOUR, '--as4'], null],
+    ['the same, by an option', [FOUR, '--as4'], null],
     ['2-octet AS numbers where 4 are expected', [TWO], 'treat-as-withdraw'],
     ['2-octet AS numbers', [TWO, '--no-as4'], null],
     ['LOCAL_PREF on an internal session', [FOUR, '--ibgp'], null],

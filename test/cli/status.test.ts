@@ -121,7 +121,7 @@ unconfirmed  7 attachments of the state file not attached again since the start;
 
 sessions    1 of 1 established
 routes      complete since 2026-11-25 02:11:07; 1204 received, 4 ours
-networks    1, with 3 endpoints
+instances   1, with 3 endpoints
 kernel      60 entries wanted: 60 programmed, 0 pending, 0 failed
 compared    60 entries with the kernel at 2026-11-25 02:11:07: all as wanted
 stale       none
@@ -143,7 +143,7 @@ PEER       AS     STATE        SINCE                ROUTES  WHY
 
 sessions    0 of 1 established, 1 disabled
 routes      HEADLESS: no session, forwarding by stale routes since 2026-11-25 02:11:07; 1204 received, 4 ours
-networks    1, with 3 endpoints
+instances   1, with 3 endpoints
 kernel      60 entries wanted: 48 programmed, 1 pending, 11 failed
 compared    60 entries with the kernel at 2026-11-25 02:11:07: 2 were not as wanted
 stale       2 entries kept until initial convergence is complete; links: evpn---old

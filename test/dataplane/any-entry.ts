@@ -34,7 +34,7 @@ type Own = { readonly [K in Kind]: Arbitrary<Omit<Extract<Entry, { kind: K }>, '
 
 /** The fields of an entry of each kind, without its kind and its device. */
 const own: Own = {
-  bridge: fc.record({ given: fc.boolean(), alias: name }),
+  bridge: fc.record({ external: fc.boolean(), alias: name }),
   vrf: fc.record({ alias: name, table: number }),
   vxlan: fc.record({ alias: name, vni: number, local: ip, port: number, mtu, underlay }),
   tunnel: fc.record({
@@ -46,7 +46,12 @@ const own: Own = {
     underlay,
   }),
   veth: fc.record({ alias: name, peer: name, mac, mtu, local: ip, underlay }),
-  port: fc.record({ bridge: name, given: fc.boolean(), learning: fc.boolean(), neighSuppress: fc.boolean() }),
+  port: fc.record({
+    bridge: name,
+    external: fc.boolean(),
+    learning: fc.boolean(),
+    neighSuppress: fc.boolean(),
+  }),
   'vrf-port': fc.record({ vrf: name }),
   'local-mac': fc.record({ mac }),
   flood: fc.record({ dst: ip, vni: number, drift }, { requiredKeys: ['dst', 'vni'] }),

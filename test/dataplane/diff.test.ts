@@ -129,11 +129,11 @@ test.each([
   ['not forwarding', { forwarding: false }, false],
   ['in no bridge', { master: null }, false],
   ['in another bridge', { master: 'br9' }, false],
-])('a port of a given bridge that is %s', (_what, traits, placed) => {
-  expect(isPlaced({ ...e.vxlanPort, given: true }, { ...link, ...traits })).toBe(placed)
+])('a port of an external bridge that is %s', (_what, traits, placed) => {
+  expect(isPlaced({ ...e.vxlanPort, external: true }, { ...link, ...traits })).toBe(placed)
 })
 
-describe('a given bridge', () => {
+describe('an external bridge', () => {
   const bridge: Link = {
     ...link,
     name: 'br0',
@@ -150,7 +150,7 @@ describe('a given bridge', () => {
     ['is ours', bridge, 'nothing'],
     ['is no bridge', { ...bridge, alias: null, owned: false, kind: 'bond' }, 'refuse'],
   ] as const)('that %s: %s', (_what, actual, step) => {
-    expect(linkStep({ ...e.bridge, given: true }, actual).do).toBe(step)
+    expect(linkStep({ ...e.bridge, external: true }, actual).do).toBe(step)
   })
 })
 

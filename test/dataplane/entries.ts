@@ -14,7 +14,7 @@ export function mac(n: number): number {
 
 export const VNI = 100
 
-export const bridge: Bridge = { kind: 'bridge', device: 'br0', given: false, alias: 'chanter:net1' }
+export const bridge: Bridge = { kind: 'bridge', device: 'br0', external: false, alias: 'chanter:net1' }
 export const vxlan: Vxlan = {
   kind: 'vxlan',
   device: 'vx0',
@@ -29,7 +29,7 @@ export const vxlanPort: Port = {
   kind: 'port',
   device: 'vx0',
   bridge: 'br0',
-  given: false,
+  external: false,
   learning: false,
   neighSuppress: true,
 }
@@ -37,7 +37,7 @@ export const tapPort: Port = {
   kind: 'port',
   device: 'tap1',
   bridge: 'br0',
-  given: false,
+  external: false,
   learning: true,
   neighSuppress: false,
 }

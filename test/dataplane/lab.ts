@@ -1,6 +1,18 @@
-import type { SynchronousDriver } from '../../src/dataplane/driver.ts'
+import type { Driver, ObservedEntry } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { DeviceEntry, LinkEntry, TableEntry } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
+import type { Refusal, Refused } from '../../src/dataplane/refusal.ts'
+
+/** A driver that answers every request at once. */
+interface SynchronousDriver extends Driver {
+  set(entries: readonly TableEntry[]): Refused
+  remove(entries: readonly TableEntry[]): Refused
+  setDevice(entry: DeviceEntry): Refusal | null
+  removeDevice(entry: DeviceEntry): Refusal | null
+  removeLinks(entries: readonly LinkEntry[]): Refused
+  dump(device: string): Generator<readonly ObservedEntry[], void>
+}
 
 /** A kernel for tests of the dataplane, with another program that changes it. */
 export interface Lab {

@@ -66,7 +66,7 @@ function loop(received = 620_000): void {
 const STORM = { instance: 'net1', bridge: 'br0', port: 'tap2', rate: 620_000 }
 
 /** As an agent makes and names it. */
-const external: Bridge = { ...e.bridge, given: true }
+const external: Bridge = { ...e.bridge, external: true }
 
 describe('a storm', () => {
   test('shows within a round, with the port that receives most, and is logged once', async () => {

@@ -7,14 +7,14 @@ import type { MemoryLab } from './memory-lab.ts'
 
 const ENTRIES: readonly Entry[] = [
   e.bridge,
-  { ...e.bridge, given: true },
+  { ...e.bridge, external: true },
   e.vxlan,
   { ...e.vxlan, mtu: 9000 },
   { ...e.vxlan, vni: 200 },
   e.vxlanPort,
   e.tapPort,
   { ...e.tapPort, learning: false },
-  { ...e.tapPort, given: true },
+  { ...e.tapPort, external: true },
   { ...e.tapPort, device: 'tap2' },
   e.local(1),
   e.local(2),
@@ -34,7 +34,7 @@ const ENTRIES: readonly Entry[] = [
 function isPossible(wanted: ReadonlyMap<string, Entry>, lab: MemoryLab, each: Entry): boolean {
   const there = lab.driver.link(each.device)
   const link = wanted.get(`link ${each.device}`)
-  const usable = link?.kind === 'bridge' && link.given && there?.kind === 'bridge'
+  const usable = link?.kind === 'bridge' && link.external && there?.kind === 'bridge'
   const taken = there !== undefined && link !== undefined && !isOwned(there) && !usable
   if (taken || each.kind === 'bridge' || each.kind === 'vxlan') return !taken
   const port = wanted.get(`port ${each.device}`)

@@ -29,7 +29,7 @@ async function start(changes: Partial<VpnConfig> = {}): Promise<void> {
   const network = new VirtualNetwork(clock)
   const clients = [peerConfig(US, { reflectorClient: true })]
   reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
-  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).plug('tap1')
+  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).withPorts('tap1')
   await node.attach()
   clock.advance(1000)
 }
@@ -105,12 +105,12 @@ describe('BUM traffic is replicated', () => {
   })
 
   test.each([
-    ['VNI 0: ours may be of another network there', { label: 0 }],
+    ['VNI 0: ours may be of another EVPN instance there', { label: 0 }],
     [
       'PMSI tunnel type 0: BUM traffic is sent by ingress replication alone (type 6)',
       { tunnelType: 0, tunnelId: ip('0.0.0.0') },
     ],
-    ['no PMSI tunnel, so no VNI: ours may be of another network there', null],
+    ['no PMSI tunnel, so no VNI: ours may be of another EVPN instance there', null],
   ])('nowhere, and the route says why: %s', async (reason, tunnel) => {
     advertise(tunnel)
     expect(floods()).toEqual([])

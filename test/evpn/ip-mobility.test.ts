@@ -30,7 +30,7 @@ beforeEach(async () => {
   const clients = addresses.map((address) => peerConfig(address, { reflectorClient: true }))
   reflector = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
   ;[here, listener] = addresses.map((address) =>
-    new TestNode(address, [peerConfig(RR)], clock, network).plug('tap1', 'tap2'),
+    new TestNode(address, [peerConfig(RR)], clock, network).withPorts('tap1', 'tap2'),
   ) as [TestNode, TestNode]
   await listener.attach({ mac: mac('02:00:00:00:88:01'), ip: parseInterfaceAddress('192.168.10.88/24')! })
   clock.advance(1000)

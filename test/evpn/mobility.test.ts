@@ -31,7 +31,7 @@ describe('an attach (RFC 7432 §15)', () => {
     ['of an address that no node advertises', undefined, 0],
     ['of one that others advertise without the community', 0, 1],
     ['of one that has moved before', 7, 8],
-    ['of one that has moved as often as can be said', 0xffff_ffff, 0xffff_ffff],
+    ['of one that has moved as often as can be counted', 0xffff_ffff, 0xffff_ffff],
   ])('%s', (_, highest, sequence) => {
     mobility.attach(MAC, highest)
     expect(mobility.sequenceOf(MAC)).toBe(sequence)
@@ -337,7 +337,7 @@ describe('a node whose attach outbids', () => {
       async () => {
         kept = node.vpns.snapshot().instances
       },
-    ).plug('tap1')
+    ).withPorts('tap1')
     await node.attach()
     clock.advance(1000)
     expect(sequence()[0]).toBeGreaterThan(3)

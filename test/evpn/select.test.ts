@@ -69,7 +69,7 @@ describe('a default gateway, by its community or by its address,', () => {
     expect(unusableMac(byAddress, facts({ gateways }))).toBeNull()
     const others = facts({ gateways: [{ ips: new Set([ip('192.168.10.254')]) }] })
     expect([byCommunity, byAddress].map((route) => unusableMac(route, others))).toEqual([
-      'default gateway, and this node has a gateway of its own in the network',
+      'default gateway, and this node has a gateway of its own in the EVPN instance',
       null,
     ])
   })
@@ -159,7 +159,7 @@ test.each<[string, Partial<Attributes>, string, unknown]>([
     'nowhere',
     { pmsiTunnel: null },
     '10.77.0.12',
-    { reason: 'no PMSI tunnel, so no VNI: ours may be of another network there' },
+    { reason: 'no PMSI tunnel, so no VNI: ours may be of another EVPN instance there' },
   ],
   [
     'nowhere',
@@ -171,7 +171,7 @@ test.each<[string, Partial<Attributes>, string, unknown]>([
     'nowhere',
     { pmsiTunnel: tunnel({ label: 0 }) },
     '10.77.0.12',
-    { reason: 'VNI 0: ours may be of another network there' },
+    { reason: 'VNI 0: ours may be of another EVPN instance there' },
   ],
   [
     'nowhere',

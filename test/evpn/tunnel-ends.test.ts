@@ -33,7 +33,7 @@ async function start(changes: Partial<VpnConfig> = {}): Promise<void> {
   reflector = speakerAt(RR, [peerConfig(US, { reflectorClient: true })], clock, network, {
     clusterId: ip(RR),
   })
-  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).plug('tap1', 'tap2', 'mpls0')
+  node = new TestNode(US, [peerConfig(RR)], clock, network, {}, changes).withPorts('tap1', 'tap2', 'mpls0')
   await node.attach()
 }
 
@@ -166,7 +166,7 @@ describe('an IP address that no host has', () => {
 
 describe('the gateway of a network', () => {
   const GATEWAY = ['192.168.10.254', `192.168.10.254 is ${VM}`] as const
-  const plugged = {
+  const irb = {
     instanceId: 'l3',
     type: 'ipvpn',
     vni: null,
@@ -182,7 +182,7 @@ describe('the gateway of a network', () => {
 
   test('is that of this node while there is one: routes for it count again when it goes', async () => {
     advertise(OTHER, GATEWAY[0])
-    await node.attach({ ...plugged, mac: mac('02:00:00:00:01:01') })
+    await node.attach({ ...irb, mac: mac('02:00:00:00:01:01') })
     clock.advance(1000)
     expect(wanted()).toEqual([
       `${VM} at ${OTHER}`,
@@ -199,7 +199,7 @@ describe('the gateway of a network', () => {
   test('so do routes with the default gateway community', async () => {
     advertise(OTHER, '192.168.10.9', [DEFAULT_GATEWAY])
     expect(wanted()).toEqual(MAC_ENTRIES)
-    await node.attach({ ...plugged, mac: mac('02:00:00:00:01:01') })
+    await node.attach({ ...irb, mac: mac('02:00:00:00:01:01') })
     clock.advance(1000)
     expect(wanted()).toEqual([expect.stringMatching(/^192.168.10.254 is /)])
     await node.detach({ instanceId: 'l3', type: 'ipvpn' })

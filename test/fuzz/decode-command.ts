@@ -31,12 +31,12 @@ export const decodeCommand: Target = {
   run(input) {
     const how = input[0] ?? 0
     const given = { file: null, bytes: input.subarray(1), isHex: (how & HEX_ARGUMENTS) !== 0 }
-    const facts = {
+    const hints = {
       ...((how & TWO_OCTETS) === 0 ? {} : { as4: false }),
       ...((how & ADD_PATH) === 0 ? {} : { addPath: ['l2vpn/evpn'] }),
     }
     refusable([CliError], () => {
-      const decoded = decodeInput(given, { facts, port: 179, lines: (how & LINES) !== 0 })
+      const decoded = decodeInput(given, { hints, port: 179, lines: (how & LINES) !== 0 })
       for (const _ of render(FORMATS[(how & 3) % 3]!, decoded));
     })
   },

@@ -148,7 +148,7 @@ function checkUpdate(update: Update, context: SessionContext): void {
         nlri.map((one) => codec.key(one)),
       )
     )
-      throw new Broken('other routes are withdrawn than were said')
+      throw new Broken('other routes are withdrawn than were advertised')
   }
 }
 

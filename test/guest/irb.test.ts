@@ -65,18 +65,18 @@ function start(host: LabHost): Promise<LabDaemon> {
   })
 }
 
-type Kind = 'evpn' | 'plug' | 'port'
+type Kind = 'evpn' | 'irb' | 'port'
 
 function parameters(vm: Vm, kind: Kind): Record<string, unknown> {
   const isL2 = kind === 'evpn'
   const target = isL2 ? '64512:1' : '64512:10'
   return {
-    vpn_instance_id: { evpn: 'network', plug: 'routed', port: 'other' }[kind],
+    vpn_instance_id: { evpn: 'network', irb: 'routed', port: 'other' }[kind],
     vpn_type: isL2 ? 'evpn' : 'ipvpn',
     import_rt: [target],
     export_rt: [target],
     mac_address: macOf(vm),
-    local_port: kind === 'plug' ? { evpn: { id: 'network' } } : { linuxif: `tap${vm}` },
+    local_port: kind === 'irb' ? { evpn: { id: 'network' } } : { linuxif: `tap${vm}` },
     ...(isL2 ? { vni: 100 } : {}),
   }
 }
@@ -112,7 +112,7 @@ const neighbour = (of: Vm, address: string): string | undefined =>
 test('VMs of an EVPN instance reach other subnets by labels, and each other by VXLAN', async () => {
   for (const vm of [1, 2] as const) {
     await attach(vm, 'evpn')
-    await attach(vm, 'plug')
+    await attach(vm, 'irb')
   }
   await attach(3, 'port')
   await reaches(1, 3)
@@ -149,17 +149,17 @@ test('either may go first and come back', async () => {
   expect(links().filter((name) => name.startsWith('vrf2e--'))).toHaveLength(1)
   await attach(1, 'evpn')
   await reaches(1, 3)
-  await detach(1, 'plug')
+  await detach(1, 'irb')
   await reaches(1, 2, 1)
   expect(links().filter((name) => /vrf|e2vrf/.test(name))).toEqual([])
-  await attach(1, 'plug')
+  await attach(1, 'irb')
   await reaches(1, 3)
 })
 
 test('one that only receives is reached, and what it sends to a gateway that it knows of gets nowhere', async () => {
   const gateways = ['192.168.10.254', '2001:db8:0::ffff'] as const
   const [mac] = gateways.map((address) => neighbour(1, address))
-  await attach(1, 'plug', { direction: 'to-port' })
+  await attach(1, 'irb', { direction: 'to-port' })
   ip(home(1), ...gateways.map((address) => `neigh replace ${address} lladdr ${mac} dev eth0`))
   const isAnswered = (from: Vm, to: Vm) =>
     Promise.any(
@@ -175,7 +175,7 @@ test('one that only receives is reached, and what it sends to a gateway that it 
   await reaches(1, 2, 1)
 
   ip(home(1), ...gateways.map((address) => `neigh del ${address} dev eth0`))
-  await attach(1, 'plug')
+  await attach(1, 'irb')
   await reaches(1, 3)
 })
 
@@ -202,7 +202,7 @@ test('a daemon that is killed leaves all as it is, and the next one touches none
 })
 
 test('nothing is left at the end', async () => {
-  await detach(1, 'plug')
+  await detach(1, 'irb')
   await detach(1, 'evpn')
   await lab.eventually('all links are gone', async () => {
     const left = links()

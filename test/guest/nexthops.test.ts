@@ -130,7 +130,8 @@ describe('groups of nexthops', () => {
     await wantInPlace(e.red, e.route(PREFIX, HOPS), e.route('10.2.0.0/16', [A, B]))
     dataplane.stop()
     const places = { bridges: [], vxlans: [], localMacs: [] }
-    for (const { what, remove } of [...ownedObjects(lab.driver, places)]) expect(remove(), what).toBeNull()
+    for (const { what, remove } of await ownedObjects(lab.driver, places))
+      expect(await remove(), what).toBeNull()
     expect(held()).toEqual(before)
   })
 

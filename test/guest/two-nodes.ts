@@ -99,7 +99,7 @@ export class TwoNodes {
     }
   }
 
-  /** What `ping` said once it got answers. */
+  /** The output of `ping` once it got answers. */
   async reaches(from: number, address: string, ...options: readonly string[]): Promise<string> {
     return this.lab.eventually(`vm${from} reaches ${address}`, async () => {
       const output = await this.ping(from, address, ...options)

@@ -12,6 +12,7 @@ import { captured } from '../support/capture.ts'
 import { attachmentOf, forwards } from '../support/interop.ts'
 import { ip, rt } from '../support/speakers.ts'
 import {
+  addDualStackVm,
   askInVain,
   FLOOD,
   INJECTOR,
@@ -25,7 +26,6 @@ import {
   nodes,
   OTHERS,
   ping,
-  plug,
   post,
   source,
   start,
@@ -115,8 +115,8 @@ describe('bridges', () => {
     lab.eventually('the VMs reach each other', async () => ({ value: await ping(left, IPV4(5), '-c', '1') }))
 
   beforeAll(async () => {
-    left = await plug(node(1).host, 'vm4', 4)
-    right = await plug(node(2).host, 'vm5', 5)
+    left = await addDualStackVm(node(1).host, 'vm4', 4)
+    right = await addDualStackVm(node(2).host, 'vm5', 5)
   })
 
   test('that an agent names are created if missing, with the port in', async () => {

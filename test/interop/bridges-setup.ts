@@ -77,7 +77,7 @@ beforeAll(async () => {
     await ipIn(host.namespace, 'link', 'set', 'eth0', 'mtu', String(JUMBO))
     await ipIn(middle.namespace, 'link', 'set', `to-node${n}`, 'mtu', String(JUMBO))
     hosts.push(host)
-    vms.push(await plug(host, `vm${n}`, n))
+    vms.push(await addDualStackVm(host, `vm${n}`, n))
   }
   nodes = await Promise.all(hosts.map((host) => start(host)))
   injector = new Speaker(
@@ -100,7 +100,7 @@ afterAll(() => {
   lab.close()
 })
 
-export async function plug(host: LabHost, name: string, n: number): Promise<Vm> {
+export async function addDualStackVm(host: LabHost, name: string, n: number): Promise<Vm> {
   const made = await addVm(lab, host, name, parseMac(vmMac(n))!, `${IPV4(n)}/24`)
   await ipIn(made.namespace, 'link', 'set', 'eth0', 'mtu', String(ROOM))
   await ipIn(host.namespace, 'link', 'set', made.port, 'mtu', String(ROOM))

@@ -69,7 +69,7 @@ beforeAll(async () => {
   ;[onFrr, onOne] = await addVmPort(await vmNamed(second, 4), first)
   // it sends nothing by itself: FRR learns its place from every packet
   await lab.exec(onFrr.vm.namespace, ...['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6'])
-  await plug(second, [vm2.port, onFrr.vm.port])
+  await addBridge(second, [vm2.port, onFrr.vm.port])
   frr = await Frr.start(lab, second, BGPD)
   await run('ip', '-n', third.namespace, 'addr', 'add', `${THREE}/24`, 'dev', 'eth0')
   const BGP = { peers: FRR, my_as: AS }
@@ -87,7 +87,7 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 /** The bridge of FRR's node, as its manual has it: remote addresses come from zebra, known neighbours are answered for. */
-async function plug({ namespace, address }: LabHost, ports: readonly string[]): Promise<void> {
+async function addBridge({ namespace, address }: LabHost, ports: readonly string[]): Promise<void> {
   const ip = (...words: readonly string[]) => run('ip', '-n', namespace, ...words)
   await ip('link', 'add', 'br100', 'type', 'bridge', 'forward_delay', '0')
   await ip(

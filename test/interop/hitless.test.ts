@@ -10,10 +10,10 @@ import { HitlessNetwork } from './hitless-network.ts'
 
 /** Makes a state file what the first release would have written. */
 function makeOld(file: string, namespace: string): void {
-  const { instances, footprint, ...daemon } = decodeState(readFileSync(file, 'utf8'))
+  const { instances, pending, ...daemon } = decodeState(readFileSync(file, 'utf8'))
   const [boot] = daemon.kernel.split('/')
   const { ino } = statSync(`/run/netns/${namespace}`)
-  const state = z.encode(wholeState, { ...daemon, kernel: `${boot}/${ino}`, instances, footprint })
+  const state = z.encode(wholeState, { ...daemon, kernel: `${boot}/${ino}`, instances, pending })
   const old = JSON.stringify(state, (key, value) => (key === 'sticky' ? undefined : value))
   const sha256 = createHash('sha256').update(old).digest('hex')
   writeFileSync(file, `${JSON.stringify({ format: 'chanter-state', version: 1, sha256 })}\n${old}\n`)

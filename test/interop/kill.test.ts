@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
-async function plug({ namespace }: LabHost): Promise<void> {
+async function addPorts({ namespace }: LabHost): Promise<void> {
   for (let port = 1; port <= PORTS; port++) {
     const names = ['tap', 'far'].map((end) => `${end}${port}`) as [string, string]
     await run('ip', '-n', namespace, 'link', 'add', names[0], 'type', 'veth', 'peer', 'name', names[1])
@@ -52,15 +52,15 @@ async function expectTruth(
       : { seen: `${JSON.stringify(seen.entries)} instead of ${JSON.stringify(due)}` }
   })
   await lab.eventually('nothing is on its way any more', async () => {
-    const { footprint, instances } = decodeState(
+    const { pending, instances } = decodeState(
       readFileSync(join(lab.directory, `${host.name}.state`), 'utf8'),
     )
-    const clean = footprint.length === 0 && instances.length === networks.size
+    const clean = pending.length === 0 && instances.length === networks.size
     const numbers = instances.flatMap(({ rdNumber }) => rdNumber)
     const labels = instances.flatMap(({ attachments }) => attachments.map(({ label }) => label))
     expect(new Set(numbers).size).toBe(numbers.length)
     expect(new Set(labels).size).toBe(labels.length)
-    return clean ? { value: true } : { seen: JSON.stringify({ footprint, instances: instances.length }) }
+    return clean ? { value: true } : { seen: JSON.stringify({ pending, instances: instances.length }) }
   })
   const shown = await fetchJson<unknown[]>(api, '/looking-glass/vpns/instances')
   expect(shown).toHaveLength(networks.size)
@@ -108,7 +108,7 @@ test(`${KILLS} kills at random moments under load: kernel and state match the an
   const machines = await Promise.all(
     Array.from({ length: MACHINES }, async (_, i) => {
       const host = await addNode(lab, reflector, `node${i + 1}`, `10.77.0.${11 + i}`)
-      await plug(host)
+      await addPorts(host)
       return new Tormented({
         lab,
         host,

@@ -16,7 +16,7 @@ const MOVER = '02:00:00:00:01:05'
 let lab: Lab
 /**
  * Nodes 1 and 3 run bagpipe-bgp, 2 and 4 chanter. VM n is on node n and stays there. Node 1 has the lowest address, which would
- * win if nothing were said of mobility.
+ * win if nothing were advertised of mobility.
  */
 let daemons: [LabDaemon, LabDaemon, LabDaemon, LabDaemon]
 let residents: Vm[]

@@ -27,17 +27,17 @@ afterAll(() => {
 const netns = (n: number) => `${lab.name}-end${n}`
 
 /** Runs bagpipe-rest-attach where the daemon is, which sees the namespaces of this machine. */
-function plug(operation: 'attach' | 'detach', n: number): Promise<string> {
+function restAttach(operation: 'attach' | 'detach', n: number): Promise<string> {
   const words = ['--network-type', 'evpn', '--vpn-instance-id', 'net', '--rt', '64512:10', '--vni', '100']
   const port = ['--port', `netns:tap${n}`, '--netns', netns(n), '--ip', `192.168.10.${n}/24`]
   const command = [ATTACH, `--${operation}`, ...words, ...port]
   return run('nsenter', `--net=/run/netns/${daemon.host.namespace}`, ...command)
 }
 
-test('namespaces that bagpipe-rest-attach plugs into an EVPN instance reach each other until one is detached', async () => {
-  for (const n of [1, 2]) await plug('attach', n)
+test('namespaces that bagpipe-rest-attach attaches to an EVPN instance reach each other until one is detached', async () => {
+  for (const n of [1, 2]) await restAttach('attach', n)
   const ping = () => lab.exec(netns(1), 'ping', '-c', '1', '-W', '1', '192.168.10.2')
   await lab.eventually('they reach each other', async () => ({ value: await ping() }))
-  await plug('detach', 2)
+  await restAttach('detach', 2)
   await expect(ping()).rejects.toThrow()
 })

@@ -42,7 +42,7 @@ const links = () => run('ip', '-n', host.namespace, '-o', 'link')
 const anotherOne = (namespace: string, ...more: string[]) =>
   lab.exec(namespace, CHANTER, 'daemon', '--config-file', join(lab.directory, `${host.name}.conf`), ...more)
 
-/** What is said of the daemon that runs. */
+/** What an error says of the daemon that runs. */
 const reported = (what: string) => {
   const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z`
   return new RegExp(

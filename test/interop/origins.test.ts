@@ -259,7 +259,7 @@ describe.each([
         await new Promise((resolve) => setTimeout(resolve, ANSWER_POLL_MS))
       return session.received.length > 0 ? { value: session } : { seen: 'nothing' }
     })
-    await lab.eventually('BIRD has said everything', async () => {
+    await lab.eventually('BIRD has advertised everything', async () => {
       const ended = session!.received.filter((hex) => /ff(001702|001d02)/.test(hex)).length
       return ended === families.length ? { value: ended } : { seen: `${ended} End-of-RIB` }
     })

@@ -32,7 +32,7 @@ afterAll(() => lab.close())
 /** Runs chanter on the machine of node 1 as an operator does. */
 const operator = (...args: readonly string[]) => lab.exec(one.host.namespace, CHANTER, ...args)
 
-/** The same for a command that ends with an exit code other than 0: what it said. */
+/** The same for a command that ends with an exit code other than 0: its output. */
 const failing = (...args: readonly string[]): Promise<string> =>
   operator(...args).then(
     (output) => Promise.reject(new Error(`it succeeded: ${output}`)),

@@ -7,18 +7,18 @@ import {
   A,
   a,
   all,
+  attachIrb,
   bridge,
   clock,
+  detachIrb,
   ENDPOINT,
   first,
   named,
   node,
   ofVeth,
-  plug,
   second,
   snapshot,
   unbridge,
-  unplug,
   VETH,
   wanted,
 } from './irb-setup.ts'
@@ -30,7 +30,7 @@ describe('the EVPN instance', () => {
   ])('may go and come back, with a bridge %s', async (_what, changes, name) => {
     if (name === 'br0') a.driver.kernel.addLink('br0', { kind: 'bridge', up: true })
     await bridge(a, first, changes)
-    await plug(a)
+    await attachIrb(a)
     const before = snapshot(a)
     await unbridge(a)
     expect(ofVeth(a)).toEqual([VETH[0], VETH[2], VETH[5], VETH[6], ...ENDPOINT].toSorted())
@@ -43,9 +43,9 @@ describe('the EVPN instance', () => {
 
   test('may come back after the IRB is gone', async () => {
     await bridge(a)
-    await plug(a)
+    await attachIrb(a)
     await unbridge(a)
-    await unplug(a)
+    await detachIrb(a)
     expect(wanted(a)).toEqual([])
     expect([...a.driver.kernel.links.keys()].sort()).toEqual(['lo', 'mpls0', 'tap1', 'tap2'])
     await bridge(a)
@@ -54,14 +54,14 @@ describe('the EVPN instance', () => {
 
   test('may be missing when an IRB endpoint is attached again, but not for another one', async () => {
     await bridge(a)
-    await plug(a)
+    await attachIrb(a)
     await unbridge(a)
-    await plug(a, '192.168.10.1/24', { gatewayIp: ip('192.168.10.253'), exportTargets: [rt('64512:9')] })
+    await attachIrb(a, '192.168.10.1/24', { gatewayIp: ip('192.168.10.253'), exportTargets: [rt('64512:9')] })
     expect(wanted(a)).toContain('address 192.168.10.253/24 on vrf2e')
     expect(ofVeth(a).join()).not.toMatch(/\.254/)
     expect([...a.vpns.instances.get('l3')!.routing.exportTargets]).toEqual([rt('64512:9')])
     const before = snapshot(a)
-    await expect(plug(a, '192.168.10.2/24', { mac: second.mac })).rejects.toThrow(
+    await expect(attachIrb(a, '192.168.10.2/24', { mac: second.mac })).rejects.toThrow(
       /expected the id of an EVPN/,
     )
     expect(snapshot(a)).toEqual(before)
@@ -70,11 +70,11 @@ describe('the EVPN instance', () => {
   test('can be deleted during an IRB attach', async () => {
     await bridge(a)
     const before = wanted(a)
-    await Promise.all([plug(a), unbridge(a)])
+    await Promise.all([attachIrb(a), unbridge(a)])
     expect(ofVeth(a)).not.toContain('e2vrf in evpn---l2')
     await bridge(a)
     expect(ofVeth(a)).toEqual(all('e2vrf in evpn---l2'))
-    await unplug(a)
+    await detachIrb(a)
     expect(wanted(a)).toEqual(before)
   })
 })
@@ -86,9 +86,11 @@ describe('a refused IRB attach changes nothing', () => {
     ['into itself', { port: { evpn: 'l3' } }, 'evpn.id is "l3"'],
     ['of an EVPN endpoint', { type: 'evpn' }, 'only an ipvpn can be joined'],
   ] as const)('%s', async (_what, changes, reason) => {
-    await plug(a, '192.168.30.1/24', { instanceId: 'l4', ...second })
+    await attachIrb(a, '192.168.30.1/24', { instanceId: 'l4', ...second })
     const before = snapshot(a)
-    await expect(plug(a, '192.168.10.1/24', changes)).rejects.toThrow(new RegExp(`^local_port: .*${reason}`))
+    await expect(attachIrb(a, '192.168.10.1/24', changes)).rejects.toThrow(
+      new RegExp(`^local_port: .*${reason}`),
+    )
     expect(snapshot(a)).toEqual(before)
   })
 
@@ -103,31 +105,31 @@ describe('a refused IRB attach changes nothing', () => {
         // what is tried again at once may go well then
         5,
       )
-      await expect(plug(a, '192.168.10.1/24', { advertiseSubnet: true })).rejects.toThrow('EPERM: no')
+      await expect(attachIrb(a, '192.168.10.1/24', { advertiseSubnet: true })).rejects.toThrow('EPERM: no')
       expect(snapshot(a)).toEqual(before)
     },
   )
 
   test('by the kernel, for another endpoint of the same veth pair', async () => {
     await bridge(a)
-    await plug(a)
+    await attachIrb(a)
     const before = snapshot(a)
     a.driver.fail((op, entry) => op === 'set' && entry.kind === 'fixed-neighbour', refusal('EPERM', 'no'))
-    await expect(plug(a, '2001:db8::1/64')).rejects.toThrow('EPERM: no')
+    await expect(attachIrb(a, '2001:db8::1/64')).rejects.toThrow('EPERM: no')
     expect(snapshot(a)).toEqual(before)
     expect(a.isInStep).toBe(true)
   })
 
   test('for two that join each other at once', async () => {
     const each = (instanceId: string, evpn: string) =>
-      plug(a, '192.168.10.1/24', { instanceId, port: { evpn } })
+      attachIrb(a, '192.168.10.1/24', { instanceId, port: { evpn } })
     const results = await Promise.allSettled([each('x', 'y'), each('y', 'x')])
     expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   })
 })
 
 test('a daemon that comes after another wants the same, with or without the EVPN instance', async () => {
-  for (const prepare of [() => bridge(a).then(() => plug(a)), () => unbridge(a)]) {
+  for (const prepare of [() => bridge(a).then(() => attachIrb(a)), () => unbridge(a)]) {
     await prepare()
     const state = { kernel: 'k', ...a.vpns.snapshot() }
     const text = encodeState(state)
@@ -146,7 +148,7 @@ test('a daemon that comes after another wants the same, with or without the EVPN
 
 test('a deleted end is recreated', async () => {
   await bridge(a)
-  await plug(a)
+  await attachIrb(a)
   for (const prefix of ['vrf2e', 'e2vrf']) {
     a.driver.kernel.deleteLink(named(a, prefix))
     await clock.run(5000)
@@ -156,16 +158,16 @@ test('a deleted end is recreated', async () => {
 
 test('all of it can be cleaned up', async () => {
   await bridge(a)
-  await plug(a)
+  await attachIrb(a)
   a.reconciler.stop()
-  for (const { remove } of [...ownedObjects(a.driver, { bridges: [], vxlans: [], localMacs: [] })])
-    expect(remove()).toBeNull()
+  for (const { remove } of await ownedObjects(a.driver, { bridges: [], vxlans: [], localMacs: [] }))
+    expect(await remove()).toBeNull()
   expect([...a.driver.kernel.links.keys()].sort()).toEqual(['lo', 'mpls0', 'tap1', 'tap2'])
 })
 
 test('the looking glass and the status show it', async () => {
   await bridge(a)
-  await plug(a)
+  await attachIrb(a)
   const app = a.api()
   const get = async (path: string) => (await clock.while(app.inject(path))).json()
   expect(await get('/looking-glass/vpns/instances/l2')).toMatchObject({

@@ -49,7 +49,7 @@ export const unbridge = (of: TestNode, which = first) =>
   of.detach({ instanceId: 'l2', mac: which.mac, ip: null })
 
 /** Attaches to the IP VPN `l3` what is in the EVPN instance. */
-export const plug = (of: TestNode, address = '192.168.10.1/24', changes: Partial<AttachRequest> = {}) =>
+export const attachIrb = (of: TestNode, address = '192.168.10.1/24', changes: Partial<AttachRequest> = {}) =>
   of.attach({
     instanceId: 'l3',
     type: 'ipvpn',
@@ -60,7 +60,7 @@ export const plug = (of: TestNode, address = '192.168.10.1/24', changes: Partial
     gatewayIp: ip(address.includes(':') ? '2001:db8::ffff' : '192.168.10.254'),
     ...changes,
   })
-export const unplug = (of: TestNode, address = '192.168.10.1', which = first, instanceId = 'l3') =>
+export const detachIrb = (of: TestNode, address = '192.168.10.1', which = first, instanceId = 'l3') =>
   of.detach({ instanceId, type: 'ipvpn', mac: which.mac, ip: ip(address) })
 
 /** What is wanted, with short names for the ends of the veth pair. */

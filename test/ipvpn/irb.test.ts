@@ -6,19 +6,19 @@ import {
   a,
   advertised,
   all,
+  attachIrb,
   B,
   bridge,
   clock,
+  detachIrb,
   ENDPOINT,
   first,
   named,
   node,
   ofVeth,
-  plug,
   second,
   snapshot,
   unbridge,
-  unplug,
   VETH,
   wanted,
 } from './irb-setup.ts'
@@ -27,16 +27,16 @@ const gatewayMac = (of: TestNode) => of.driver.link(named(of, 'vrf2e'))?.mac
 
 test('an IP VPN attach that names the port of an EVPN endpoint makes an IRB', async () => {
   await bridge(a)
-  await plug(a)
-  const plugged = snapshot(a)
-  await unplug(a)
-  await plug(a, '192.168.10.1/24', { port: 'tap1' })
+  await attachIrb(a)
+  const withIrb = snapshot(a)
+  await detachIrb(a)
+  await attachIrb(a, '192.168.10.1/24', { port: 'tap1' })
   const numbered = (text: string) =>
     text.replace(/bvrf-2|bvrf-3/, 'bvrf-N').replace(/(label|table) \d+/, '$1 N')
-  const { wanted: asPlugged } = plugged as { wanted: string[] }
-  expect(wanted(a).map(numbered)).toEqual(asPlugged.map(numbered))
+  const { wanted: asIrb } = withIrb as { wanted: string[] }
+  expect(wanted(a).map(numbered)).toEqual(asIrb.map(numbered))
   const before = snapshot(a)
-  await plug(a, '192.168.10.1/24', { port: 'tap1' })
+  await attachIrb(a, '192.168.10.1/24', { port: 'tap1' })
   expect(snapshot(a)).toEqual(before)
   expect(a.isInStep).toBe(true)
 })
@@ -48,8 +48,8 @@ describe('where only one of both has the Linux driver', () => {
       const ipvpn = evpn === 'linux' ? 'dummy' : 'linux'
       const b = node(B, { drivers: { evpn, ipvpn } })
       await bridge(b)
-      await plug(b)
-      await plug(b, '192.168.10.1/24', { instanceId: 'l3-too', port: 'tap1' })
+      await attachIrb(b)
+      await attachIrb(b, '192.168.10.1/24', { instanceId: 'l3-too', port: 'tap1' })
       clock.advance(1000)
       expect(advertised(b).filter((text) => text.includes('192.168.10.1'))).toHaveLength(3)
       expect(b.isInStep).toBe(true)
@@ -57,8 +57,8 @@ describe('where only one of both has the Linux driver', () => {
       const devices = [...b.driver.kernel.links.keys()]
       expect(devices.includes('evpn---l2')).toBe(evpn === 'linux')
       expect(devices.some((name) => name.startsWith('bvrf'))).toBe(ipvpn === 'linux')
-      await unplug(b)
-      await unplug(b, '192.168.10.1', first, 'l3-too')
+      await detachIrb(b)
+      await detachIrb(b, '192.168.10.1', first, 'l3-too')
       await unbridge(b)
       clock.advance(1000)
       expect([b.wanted(), [...b.dummy.statuses.entries()], advertised(b)]).toEqual([[], [], []])
@@ -71,20 +71,20 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
 
   test('has one veth pair to it, by which the endpoint is reached; nothing is left of it at the end', async () => {
     const before = snapshot(a)
-    await plug(a)
+    await attachIrb(a)
     expect(ofVeth(a)).toHaveLength(VETH.length + ENDPOINT.length)
     expect(ofVeth(a)).toEqual(all(...VETH, ...ENDPOINT))
     expect(advertised(a)).toContain('192.168.10.1/32 label 17 rd 10.77.0.11:2')
     expect(a.isInStep).toBe(true)
-    await unplug(a)
+    await detachIrb(a)
     expect(snapshot(a)).toEqual(before)
   })
 
   test('shares it among its endpoints, of both families, from the first to the last', async () => {
     await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
-    await plug(a)
-    await plug(a, '2001:db8::1/64')
-    await plug(a, '192.168.10.2/24', { mac: second.mac })
+    await attachIrb(a)
+    await attachIrb(a, '2001:db8::1/64')
+    await attachIrb(a, '192.168.10.2/24', { mac: second.mac })
     expect(wanted(a).filter((text) => / to (vrf2e|e2vrf)$/.test(text))).toHaveLength(2)
     expect(ofVeth(a)).toEqual(
       all(
@@ -94,21 +94,21 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
         '192.168.10.2/32 in bvrf-2 by vrf2e',
       ),
     )
-    await unplug(a)
-    await unplug(a, '2001:db8::1')
+    await detachIrb(a)
+    await detachIrb(a, '2001:db8::1')
     expect(ofVeth(a)).toEqual(all(...VETH))
     expect(ofVeth(a).join()).not.toMatch(/ffff/)
     expect(a.isInStep).toBe(true)
-    await unplug(a, '192.168.10.2', second)
+    await detachIrb(a, '192.168.10.2', second)
     expect(ofVeth(a)).toEqual([])
     expect([...a.driver.kernel.links.keys()].filter((name) => /vrf/.test(name))).toEqual([])
   })
 
   test('has the same gateway on every node, without an advertisement or a request to other nodes', async () => {
-    await plug(a)
+    await attachIrb(a)
     const b = node(B)
     await bridge(b, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
-    await plug(b, '192.168.10.2/24', { mac: second.mac })
+    await attachIrb(b, '192.168.10.2/24', { mac: second.mac })
     await clock.run(5000)
     expect(gatewayMac(a)).toBe(gatewayMac(b))
     expect(advertised(a).filter((text) => text.startsWith('evpn:macadv'))).toHaveLength(1)
@@ -120,19 +120,19 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
 
   test('does not use routes for its gateway', async () => {
     await bridge(a, first, { gatewayIp: null })
-    await plug(a)
+    await attachIrb(a)
     const b = node(B)
     const impostor = { mac: gatewayMac(a)!, port: 'tap1' }
     await bridge(b, impostor, { ip: parseInterfaceAddress('192.168.10.254/24')!, gatewayIp: null })
     await clock.run(5000)
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toEqual([])
     expect(ofVeth(a)).toEqual(all(...VETH))
-    await unplug(a)
+    await detachIrb(a)
     expect(wanted(a).filter((text) => text.startsWith('remote-mac'))).toHaveLength(1)
   })
 
   test('the veth pair answers for no other address', async () => {
-    await plug(a, '2001:db8::1/64')
+    await attachIrb(a, '2001:db8::1/64')
     const b = node(B)
     await b.attach({
       instanceId: 'l3',
@@ -147,21 +147,21 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
   })
 
   test('may be joined to several', async () => {
-    await plug(a)
-    await plug(a, '192.168.10.1/24', { instanceId: 'other', gatewayIp: ip('192.168.10.253') })
+    await attachIrb(a)
+    await attachIrb(a, '192.168.10.1/24', { instanceId: 'other', gatewayIp: ip('192.168.10.253') })
     expect(wanted(a).filter((text) => text === 'e2vrf in evpn---l2')).toHaveLength(2)
     expect(new Set(wanted(a).filter((text) => /^local-mac .* e2vrf/.test(text))).size).toBe(2)
-    await unplug(a)
+    await detachIrb(a)
     expect(wanted(a).filter((text) => text === 'e2vrf in evpn---l2')).toHaveLength(1)
     expect(a.isInStep).toBe(true)
   })
 
   test('whose subnet is advertised has all hosts of it beside the endpoint', async () => {
-    await plug(a, '192.168.10.1/24', { advertiseSubnet: true })
+    await attachIrb(a, '192.168.10.1/24', { advertiseSubnet: true })
     expect(advertised(a)).toContain('192.168.10.0/24 label 17 rd 10.77.0.11:3')
     expect(ofVeth(a)).toEqual(all('192.168.10.0/24 in bvrf-2 by vrf2e', '192.168.10.1/32 in bvrf-2 by vrf2e'))
     expect(wanted(a)).toContain('label 17 by bvrf-2')
-    await plug(a)
+    await attachIrb(a)
     expect(ofVeth(a)).toEqual(all(...VETH, ...ENDPOINT))
   })
 
@@ -177,16 +177,16 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     })
     const waysThere = () => wanted(a).filter((text) => text.startsWith('192.168.10.0/24'))
     const direct = ['192.168.10.0/24 in bvrf-2 by vrf2e', '192.168.10.0/24 in bvrf-3 by vrf2e']
-    await plug(a, '192.168.10.1/24', subnet)
+    await attachIrb(a, '192.168.10.1/24', subnet)
     expect(waysThere()).toEqual(direct)
-    await plug(a, '192.168.10.1/24', { ...subnet, gatewayIp: ip('10.9.9.9') })
+    await attachIrb(a, '192.168.10.1/24', { ...subnet, gatewayIp: ip('10.9.9.9') })
     expect(waysThere()).toEqual(direct.map((text) => `${text} via 192.168.10.1`))
-    await plug(a, '192.168.10.1/24', subnet)
+    await attachIrb(a, '192.168.10.1/24', subnet)
     expect(waysThere()).toEqual(direct)
   })
 
   test('has a prefix that the gateway is not in behind the endpoint', async () => {
-    await plug(a, '10.5.0.0/16', { advertiseSubnet: true, direction: 'to-port' })
+    await attachIrb(a, '10.5.0.0/16', { advertiseSubnet: true, direction: 'to-port' })
     expect(ofVeth(a)).toEqual(
       all('10.5.0.0/16 in bvrf-2 by vrf2e via 10.5.0.0', 'label 17 by vrf2e via 10.5.0.0', 'vrf2e in bvrf-0'),
     )
@@ -197,17 +197,17 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     const inVrf = () => ofVeth(a).find((text) => text.startsWith('vrf2e in'))
     const silent = { direction: 'to-port' } as const
     await bridge(a, second, { ip: parseInterfaceAddress('192.168.10.2/24')! })
-    await plug(a, '192.168.10.1/24', silent)
+    await attachIrb(a, '192.168.10.1/24', silent)
     expect(inVrf()).toBe('vrf2e in bvrf-0')
-    await plug(a, '192.168.10.2/24', { ...second, port: { evpn: 'l2' } })
+    await attachIrb(a, '192.168.10.2/24', { ...second, port: { evpn: 'l2' } })
     expect(inVrf()).toBe('vrf2e in bvrf-2')
-    await plug(a, '192.168.10.1/24', silent)
+    await attachIrb(a, '192.168.10.1/24', silent)
     expect(inVrf()).toBe('vrf2e in bvrf-2')
-    await unplug(a, '192.168.10.2', second)
+    await detachIrb(a, '192.168.10.2', second)
     expect(inVrf()).toBe('vrf2e in bvrf-0')
-    await plug(a)
+    await attachIrb(a)
     expect(inVrf()).toBe('vrf2e in bvrf-2')
-    await plug(a, '192.168.10.1/24', silent)
+    await attachIrb(a, '192.168.10.1/24', silent)
     expect(inVrf()).toBe('vrf2e in bvrf-0')
   })
 })

@@ -57,15 +57,15 @@ test('a route is re-advertised only as long as its next hop is no address of thi
 test('of an attach that an endpoint with address covers, what it asks to re-advertise counts at once', async () => {
   await hear('10.9.0.0/16')
   await attach(a, { ip: null })
-  const plugged = left({
+  const irb = left({
     mac: mac('02:00:00:00:01:01'),
     port: { evpn: 'net1' },
     readvertise: null,
   })
-  await attach(a, plugged)
+  await attach(a, irb)
   await attach(a, left({ ...second, readvertise: null }))
   const before = a.vpns.snapshot()
-  await attach(a, { ...plugged, ip: null, readvertise: { from: [SERVERS], to: [CLIENTS] } })
+  await attach(a, { ...irb, ip: null, readvertise: { from: [SERVERS], to: [CLIENTS] } })
   expect(brief(a).map((text) => text.split(' [')[0])).toEqual([
     '10.9.0.0/16 label 17 rd 10.77.0.11:3',
     '10.9.0.0/16 label 18 rd 10.77.0.11:4',
@@ -91,7 +91,7 @@ test('numbers of route distinguishers are released, by a refused attach as well'
   ] as const)
     await a.detach({ instanceId: 'left', type: 'ipvpn', ...one, ip: ip(address) })
   await clock.run(1000)
-  expect(a.vpns.snapshot()).toMatchObject({ instances: [], footprint: [] })
+  expect(a.vpns.snapshot()).toMatchObject({ instances: [], pending: [] })
   // those of the instance and of two endpoints, each once: the refused one had none that was advertised
   expect(a.vpns.snapshot().numbers?.rds.freed).toHaveLength(3)
   expect(a.vpns.snapshot().numbers?.labels.freed).toHaveLength(2)

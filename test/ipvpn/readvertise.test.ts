@@ -122,10 +122,10 @@ describe('a VRF re-advertises', () => {
   test('nothing where the label leads to a whole subnet of an EVPN instance', async () => {
     await hear('10.9.0.0/16')
     await attach(a, { ip: null })
-    const plugged = left({ mac: mac('02:00:00:00:01:01'), port: { evpn: 'net1' } })
-    await attach(a, plugged)
+    const irb = left({ mac: mac('02:00:00:00:01:01'), port: { evpn: 'net1' } })
+    await attach(a, irb)
     expect(brief(a)).toHaveLength(1)
-    await attach(a, { ...plugged, advertiseSubnet: true })
+    await attach(a, { ...irb, advertiseSubnet: true })
     expect(advertised(a)).toEqual([])
   })
 })

@@ -135,10 +135,10 @@ describe('settings of the whole machine', () => {
 
   test('a state file without table and device is of a daemon that counted them', async () => {
     await a.attach(request('192.168.10.1/24'))
-    const { instances, footprint } = a.vpns.snapshot()
+    const { instances, pending } = a.vpns.snapshot()
     const former = instances.map((one) => ({ ...one, table: undefined, device: undefined }))
     const later = node('10.77.0.16', { ranges })
-    await later.vpns.restore({ instances: former as typeof instances, footprint })
+    await later.vpns.restore({ instances: former as typeof instances, pending })
     expect(wanted(later)).toContain('bvrf-1 with table 1001 for chanter:net1')
   })
 })
@@ -165,5 +165,5 @@ test('a daemon whose driver for IP VPNs is a dummy now clears away what its pred
   await clock.run(1000)
   expect(wanted(later)).toEqual([])
   expect([...later.driver.kernel.links.keys()]).not.toContain('bvrf-1')
-  expect(later.vpns.snapshot()).toMatchObject({ instances: [{ id: 'net1' }], footprint: [] })
+  expect(later.vpns.snapshot()).toMatchObject({ instances: [{ id: 'net1' }], pending: [] })
 })

@@ -20,26 +20,26 @@ enterOwnNamespace()
 /** External entries on this machine, some of them beside ours. */
 const THEIRS = `
 ip link add theirs up type bridge
-ip link add given up type bridge
+ip link add br-ext up type bridge
 ip tuntap add tap1 mode tap
 ip tuntap add tap2 mode tap
 ip tuntap add tap3 mode tap
 ip tuntap add tap4 mode tap
-ip link set tap2 master given
+ip link set tap2 master br-ext
 ip link set tap3 master theirs
-ip link set tap4 master given
+ip link set tap4 master br-ext
 ip link set tap4 alias not-chanter:net1
-ip link add vx-given up type vxlan id 300 local 192.0.2.1 dstport 4790 nolearning
-ip link set vx-given master given
+ip link add vx-ext up type vxlan id 300 local 192.0.2.1 dstport 4790 nolearning
+ip link set vx-ext master br-ext
 ip link add vx-theirs up type vxlan id 400 local 192.0.2.1 dstport 4791 nolearning
 ip link set vx-theirs master theirs
 bridge fdb replace 02:00:00:00:77:01 dev tap2 master static
 bridge fdb replace 02:00:00:00:77:02 dev tap4 master static extern_learn
-bridge fdb replace 02:00:00:00:77:03 dev vx-given dst 192.0.2.77 self static
+bridge fdb replace 02:00:00:00:77:03 dev vx-ext dst 192.0.2.77 self static
 bridge fdb replace 02:00:00:00:77:04 dev vx-theirs dst 192.0.2.77 self master static extern_learn
 bridge fdb append 00:00:00:00:00:00 dev vx-theirs dst 192.0.2.77 self permanent extern_learn
-ip neigh replace 10.0.0.77 lladdr 02:00:00:00:77:01 dev given nud permanent
-ip neigh replace 10.0.0.78 lladdr 02:00:00:00:77:01 dev given nud permanent extern_learn
+ip neigh replace 10.0.0.77 lladdr 02:00:00:00:77:01 dev br-ext nud permanent
+ip neigh replace 10.0.0.78 lladdr 02:00:00:00:77:01 dev br-ext nud permanent extern_learn
 ip neigh replace 10.0.0.77 lladdr 02:00:00:00:77:04 dev theirs nud noarp extern_learn`
   .trim()
   .split('\n')
@@ -52,14 +52,14 @@ const ours: Entry[] = [
   e.remote(2),
   e.neighbour('10.0.0.2', 2),
   e.local(5, 'tap2'),
-  { ...e.remote(6, '192.0.2.2', 300), device: 'vx-given' },
-  { ...e.flood('192.0.2.2', 300), device: 'vx-given' },
-  { ...e.neighbour('10.0.0.6', 6), device: 'given' },
+  { ...e.remote(6, '192.0.2.2', 300), device: 'vx-ext' },
+  { ...e.flood('192.0.2.2', 300), device: 'vx-ext' },
+  { ...e.neighbour('10.0.0.6', 6), device: 'br-ext' },
 ]
 
 const state: SavedState = {
   kernel: kernelIdentity(),
-  footprint: [],
+  pending: [],
   instances: [
     {
       type: 'evpn',
@@ -69,7 +69,7 @@ const state: SavedState = {
       vni: 300,
       vniGiven: true,
       suffix: 'net2',
-      devices: { bridge: 'given', givenBridge: true, vxlan: 'vx-given', givenVxlan: true },
+      devices: { bridge: 'br-ext', externalBridge: true, vxlan: 'vx-ext', externalVxlan: true },
       importTargets: [rt('64512:10')],
       exportTargets: [rt('64512:10')],
       gatewayIp: null,
@@ -80,7 +80,7 @@ const state: SavedState = {
           mac: e.mac(5),
           ip: null,
           prefixLength: null,
-          plug: null,
+          irb: null,
           port: 'tap2',
           direction: 'both',
           localPref: null,
@@ -151,9 +151,9 @@ describe('chanter cleanup', () => {
     expect(readdirSync(directory)).toEqual([])
     expect(output.trimEnd().split('\n')).toEqual([
       'removed local-mac 02:00:00:00:00:05 on tap2',
-      'removed remote-mac 02:00:00:00:00:06 on vx-given',
-      'removed flood to 192.0.2.2 vni 300 on vx-given',
-      'removed neighbour 10.0.0.6 on given',
+      'removed remote-mac 02:00:00:00:00:06 on vx-ext',
+      'removed flood to 192.0.2.2 vni 300 on vx-ext',
+      'removed neighbour 10.0.0.6 on br-ext',
       'removed port tap1 of br0',
       'removed vxlan vx0 (chanter:net1)',
       'removed bridge br0 (chanter:net1)',
@@ -167,7 +167,7 @@ describe('chanter cleanup', () => {
   test('--dry-run prints the same and removes nothing', async () => {
     const full = everything()
     const { output } = await clean('--dry-run')
-    expect(output).toContain('would remove remote-mac 02:00:00:00:00:06 on vx-given\n')
+    expect(output).toContain('would remove remote-mac 02:00:00:00:00:06 on vx-ext\n')
     expect(output).toContain('9 things to remove, 0 kept\n')
     expect(everything()).toEqual(full)
     expect(readdirSync(directory)).toEqual(['state', 'state.previous'])
@@ -190,7 +190,7 @@ describe('chanter cleanup', () => {
     writeFileSync(file, encodeState({ ...state, kernel: `${boot}/1` }))
     const { output, exitCode } = await clean()
     expect(output).toContain(`kept file ${file}: it is of another network namespace`)
-    expect(output).not.toContain('vx-given')
+    expect(output).not.toContain('vx-ext')
     expect(exitCode).toBe(1)
     expect(iproute.links().filter(({ ifalias = '' }) => ifalias.startsWith(ALIAS_PREFIX))).toEqual([])
   })
@@ -198,16 +198,16 @@ describe('chanter cleanup', () => {
   test('without a state that can be read, goes by the marks of devices alone', async () => {
     writeFileSync(file, 'damaged')
     const { output } = await clean()
-    expect(output).not.toContain('vx-given')
+    expect(output).not.toContain('vx-ext')
     expect(output).toContain('removed bridge br0 (chanter:net1)')
     expect(readdirSync(directory)).toEqual([])
   })
 
   test('keeps the VTEPs of a VXLAN device with external VTEPs in its flood list', async () => {
-    const flooded = () => iproute.fdb('vx-given').filter(({ mac }) => mac === '00:00:00:00:00:00')
-    run('bridge fdb del 00:00:00:00:00:00 dev vx-given dst 192.0.2.2 vni 300 self')
-    run('bridge fdb append 00:00:00:00:00:00 dev vx-given dst 192.0.2.78 self permanent')
-    run('bridge fdb append 00:00:00:00:00:00 dev vx-given dst 192.0.2.2 vni 300 self permanent extern_learn')
+    const flooded = () => iproute.fdb('vx-ext').filter(({ mac }) => mac === '00:00:00:00:00:00')
+    run('bridge fdb del 00:00:00:00:00:00 dev vx-ext dst 192.0.2.2 vni 300 self')
+    run('bridge fdb append 00:00:00:00:00:00 dev vx-ext dst 192.0.2.78 self permanent')
+    run('bridge fdb append 00:00:00:00:00:00 dev vx-ext dst 192.0.2.2 vni 300 self permanent extern_learn')
     const listed = flooded()
     expect(listed).toHaveLength(2)
     await clean()

@@ -170,9 +170,9 @@ test('entries that were set while a bridge had lost its mark are as in a bridge 
   const before = state()
   run('ip link set br0 alias customer-4711')
   dataplane = lab.restart({}) // knows nothing of the mark, and takes the agent's bridge for one of others
-  const given = everything.map((entry) => (entry.kind === 'bridge' ? { ...entry, given: true } : entry))
-  for (const entry of given) dataplane.want(entry)
-  expect(await dataplane.settled(given)).toEqual([])
+  const wanted = everything.map((entry) => (entry.kind === 'bridge' ? { ...entry, external: true } : entry))
+  for (const entry of wanted) dataplane.want(entry)
+  expect(await dataplane.settled(wanted)).toEqual([])
   expect(run('bridge fdb show br br0')).toMatch(/tap1 extern_learn sticky[\s\S]*vx0 extern_learn sticky/)
   run('ip link set br0 alias chanter:net1')
   await becomes(before)
@@ -226,7 +226,7 @@ describe('an external entry in the FDB of a VXLAN device', () => {
     run(`ip link add vx0 up master br0 type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
     run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.98 self`)
     run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 self`)
-    const entries = [{ ...e.bridge, given: true }, ...ports, e.flood('192.0.2.2')]
+    const entries = [{ ...e.bridge, external: true }, ...ports, e.flood('192.0.2.2')]
     for (const entry of entries) dataplane.want(entry)
     expect(await dataplane.settled(entries)).toEqual([])
     await lab.until(() => gaps().includes(`1, such as ${FLOOD} to 192.0.2.98`))
@@ -293,7 +293,7 @@ test('a static entry that an agent had at its port stays its own when ours comes
   lab.enslave('tap1', 'br0')
   run(`bridge fdb replace ${formatMac(e.mac(1))} dev tap1 master static`)
   const before = run('bridge fdb show dev tap1')
-  const entries = [{ ...e.bridge, given: true }, { ...e.tapPort, given: true }, e.local(1)]
+  const entries = [{ ...e.bridge, external: true }, { ...e.tapPort, external: true }, e.local(1)]
   for (const entry of entries) dataplane.want(entry)
   expect(await dataplane.settled(entries)).toEqual([])
   dataplane.complete()

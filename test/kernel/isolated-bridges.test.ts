@@ -20,10 +20,10 @@ const t = labFixture(linuxLab, () => {
 
 const own: Entry[] = [...e.network, e.local(1), e.remote(2)]
 const external: Entry[] = [
-  { ...e.bridge, given: true },
+  { ...e.bridge, external: true },
   e.vxlan,
   e.vxlanPort,
-  { ...e.tapPort, given: true },
+  { ...e.tapPort, external: true },
   e.local(1),
   e.remote(2),
 ]

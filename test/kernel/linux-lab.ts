@@ -199,7 +199,7 @@ function holds(entry: Entry): boolean {
     case 'bridge':
       return (
         info_kind === 'bridge' &&
-        ((entry.given && !link.ifalias?.startsWith('chanter:')) ||
+        ((entry.external && !link.ifalias?.startsWith('chanter:')) ||
           (ours && info_data?.['stp_state'] === 0 && info_data['forward_delay'] === 0))
       )
     case 'vxlan': {
@@ -217,7 +217,7 @@ function holds(entry: Entry): boolean {
     case 'port':
       return (
         link.master === entry.bridge &&
-        (entry.given ||
+        (entry.external ||
           (info_slave_data?.['learning'] === entry.learning &&
             info_slave_data['neigh_suppress'] === entry.neighSuppress))
       )

@@ -125,8 +125,8 @@ describe('refused, and nothing changes', () => {
     }
 
   test.each<[string, object | (() => object), string]>([
-    ['the VXLAN device of another network', port('vxlan--net1'), 'local_port: vxlan--net1 is a vxlan'],
-    ['the bridge of another network', port('evpn---net1'), 'local_port: evpn---net1 is a bridge'],
+    ['the VXLAN device of another instance', port('vxlan--net1'), 'local_port: vxlan--net1 is a vxlan'],
+    ['the bridge of another instance', port('evpn---net1'), 'local_port: evpn---net1 is a bridge'],
     ['a bridge of others', port('virbr0'), 'local_port: virbr0 is a bridge'],
     ['the loopback', port('lo'), 'local_port: lo is a loopback interface'],
     ['the underlay', port('eth0'), 'local_port: eth0 has the tunnel address 10.99.0.1'],
@@ -134,17 +134,17 @@ describe('refused, and nothing changes', () => {
     ['a tunnel without Ethernet', port('tun0'), 'local_port: tun0 carries no Ethernet frames'],
     ['a VXLAN device of others', port('vx-far'), 'local_port: vx-far is a vxlan'],
     ['a port of a bridge of others', port('tap5'), 'local_port: tap5 is in virbr0 already'],
-    ['a port of the bridge of another network', port('tap6'), 'local_port: tap6 is in br-agent already'],
+    ['a port of the bridge of another instance', port('tap6'), 'local_port: tap6 is in br-agent already'],
     [
-      'a port of another network',
+      'a port of another instance',
       port('tap1'),
       'local_port: interface tap1 is attached to VPN instance net1',
     ],
     ['a port in another bridge', port('tap5', { linuxbr: 'br-flow' }), 'or name virbr0 as linuxbr'],
     ['no bridge as bridge', body(3, { linuxbr: 'tap4' }), 'linuxbr: tap4 is no bridge but a tun'],
     ['the underlay as bridge', body(3, { linuxbr: 'eth0' }), 'linuxbr: eth0 is no bridge but a veth'],
-    ['the bridge of another network as bridge', body(3, { linuxbr: 'evpn---net1' }), 'of VPN instance net1'],
-    ['the bridge of others of another network', body(3, { linuxbr: 'br-agent' }), 'of VPN instance net6'],
+    ['the bridge of another instance as bridge', body(3, { linuxbr: 'evpn---net1' }), 'of VPN instance net1'],
+    ['the bridge of others of another instance', body(3, { linuxbr: 'br-agent' }), 'of VPN instance net6'],
     ['that bridge by its altname', body(3, { linuxbr: 'agentbr' }), 'linuxbr: br-agent is the bridge of'],
     ['a name of our devices', body(3, { linuxbr: 'evpn---net9' }), "a name of chanter's own devices"],
     ['names that the kernel refuses', body(3, { linuxbr: 'brà' }), "API error: 'linuxbr' is"],

@@ -55,7 +55,7 @@ test('each port that lowers the address of an external bridge costs its neighbou
   dataplane = lab.restart()
   lab.addBridge('br0')
   const entries: Entry[] = [
-    { ...e.bridge, given: true },
+    { ...e.bridge, external: true },
     e.neighbour('10.0.0.2', 2),
     e.neighbour('10.0.0.3', 3),
   ]

@@ -54,8 +54,8 @@ test('a full disk is reported, and the earlier state is kept; when it has room, 
     value: [{ kind: 'mpls-interface', device }],
   })
   const kept = () => {
-    const { footprint } = new StateFile(path, clock, noEvents).load()!
-    return footprint.map(({ device }) => device.slice(0, 4))
+    const { pending } = new StateFile(path, clock, noEvents).load()!
+    return pending.map(({ device }) => device.slice(0, 4))
   }
   await save({ kind: 'daemon', id: '', value: { kernel: '' } }, pending('eth1'))
   writeFileSync(join(directory, 'filler'), Buffer.alloc(400 * KIB))

@@ -60,7 +60,7 @@ test('each input has its time, and comes back as it was', () => {
   clock.advance(1234.5)
   const request = attachRequest()
   made.write({ type: 'attach', request })
-  const header = JSON.stringify({ type: 'header', version: 1 })
+  const header = JSON.stringify({ type: 'header', version: 2 })
   const { events } = readRecording(file(`${header}\n${lines.join('')}`))
   expect(events).toEqual([{ at: 1234.5, type: 'attach', request: JSON.parse(JSON.stringify(request)) }])
 })
@@ -83,9 +83,9 @@ test('a recording that cannot be written is reported once, until it can be', () 
 })
 
 test('a replay refuses what it cannot run as it was', () => {
-  const header = { type: 'header', version: 1 }
+  const header = { type: 'header', version: 2 }
   const text = (...lines: object[]) => file(lines.map((line) => `${JSON.stringify(line)}\n`).join(''))
-  expect(() => readRecording(text({ ...header, version: 2 }))).toThrow('version 2')
+  expect(() => readRecording(text({ ...header, version: 1 }))).toThrow('version 1')
   expect(() => readRecording(text({ at: 1, type: 'started' }))).toThrow('no header')
   const gap = { level: 'warn', part: 'log', dropped: 3, msg: 'log lines dropped' }
   expect(() => readRecording(text(header, { at: 1, type: 'started' }, gap))).toThrow('gap')

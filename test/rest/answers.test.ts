@@ -23,8 +23,8 @@ let app: FastifyInstance
 beforeEach(() => {
   clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
-  one = new TestNode(OURS, [peerConfig(THEIRS)], clock, network).plug('tap1', 'tap2', 'tap3')
-  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).plug('tap1', 'tap2')
+  one = new TestNode(OURS, [peerConfig(THEIRS)], clock, network).withPorts('tap1', 'tap2', 'tap3')
+  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).withPorts('tap1', 'tap2')
   for (const { driver } of [one, two]) driver.kernel.addLink('mpls0', { up: true })
   app = one.api()
 })

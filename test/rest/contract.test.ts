@@ -37,7 +37,7 @@ describe.each([
   'ipvpn',
   'linuxbr',
   'readvertise',
-  'plugged',
+  'irb',
 ])('%s, as recorded', (file) => {
   const requests = read<readonly Recorded[]>(file)
   let api: TestApi

@@ -29,7 +29,7 @@ beforeEach(async () => {
   const rr = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
   const a = speakerAt(A, [peerConfig(RR)], clock, network)
   speakerAt(B, [peerConfig(RR)], clock, network).subscribe(new Collector(), rt('64512:20'))
-  node = new TestNode(C, [peerConfig(RR)], clock, network).plug('tap1')
+  node = new TestNode(C, [peerConfig(RR)], clock, network).withPorts('tap1')
   await node.attach()
   const attributes = { extendedCommunities: [rt('64512:20')] }
   a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), attributes)

@@ -30,7 +30,7 @@ let app: FastifyInstance
 beforeEach(async () => {
   clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
-  node = new TestNode(OURS, [peerConfig(REFLECTOR, { families: [EVPN] })], clock, network).plug(
+  node = new TestNode(OURS, [peerConfig(REFLECTOR, { families: [EVPN] })], clock, network).withPorts(
     'tap1',
     'tap2',
   )

@@ -109,7 +109,7 @@ describe('an IP VPN', () => {
   })
 
   describe('with an EVPN instance as its port', () => {
-    const plugged = (id: unknown) => ({
+    const irb = (id: unknown) => ({
       ...ipvpn,
       vni: 0,
       local_port: { evpn: { id, ovs_port_name: 'x' }, ovs: {} },
@@ -117,7 +117,7 @@ describe('an IP VPN', () => {
 
     test('is attached and detached', async () => {
       expect((await attach({})).statusCode).toBe(200)
-      expect((await attach(plugged('net1'))).statusCode).toBe(200)
+      expect((await attach(irb('net1'))).statusCode).toBe(200)
       const shown = (await api.app.inject('/looking-glass/vpns/instances/ip1/ports')).json()
       expect(Object.values(shown)).toMatchObject([{ evpn: 'net1' }])
       expect((await detach({ ...ipvpn, local_port: {} })).statusCode).toBe(200)
@@ -125,23 +125,19 @@ describe('an IP VPN', () => {
     })
 
     test.each([
-      ['an id', plugged(undefined), `'local_port' is {"evpn":{"ovs_port_name":"x"},"ovs":{}}: expected `],
+      ['an id', irb(undefined), `'local_port' is {"evpn":{"ovs_port_name":"x"},"ovs":{}}: expected `],
       [
         'an id that is text',
-        plugged(7),
+        irb(7),
         `'local_port' is {"evpn":{"id":7,"ovs_port_name":"x"},"ovs":{}}: expected `,
       ],
       [
         'the id of an EVPN instance that is there',
-        plugged('net9'),
+        irb('net9'),
         'evpn.id is "net9": expected the id of an EVPN instance',
       ],
-      ['the id of an EVPN instance', plugged('ip9'), 'evpn.id is "ip9": expected the id of an EVPN instance'],
-      [
-        'to be an IP VPN',
-        { ...plugged('net1'), vpn_type: 'evpn' },
-        'local_port: only an ipvpn can be joined',
-      ],
+      ['the id of an EVPN instance', irb('ip9'), 'evpn.id is "ip9": expected the id of an EVPN instance'],
+      ['to be an IP VPN', { ...irb('net1'), vpn_type: 'evpn' }, 'local_port: only an ipvpn can be joined'],
     ])('needs %s', async (_what, body, reason) => {
       await attach({ ...ipvpn, vpn_instance_id: 'ip9' })
       const before = (await api.app.inject('/looking-glass/vpns/instances')).json()

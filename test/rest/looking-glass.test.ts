@@ -46,8 +46,8 @@ beforeEach(() => {
     {},
     undefined,
     events,
-  ).plug('tap1', 'tap2')
-  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).plug('tap1', 'tap2')
+  ).withPorts('tap1', 'tap2')
+  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).withPorts('tap1', 'tap2')
   for (const { driver } of [one, two]) driver.kernel.addLink('mpls0', { up: true })
   const { evpn, ipvpn } = dummyDrivers
   const drivers = { evpn: { ...evpn, name: 'linux' }, ipvpn: { ...ipvpn, name: 'dummy' } }

@@ -24,7 +24,7 @@ beforeEach(async () => {
   network = new VirtualNetwork(clock)
   counters = new EventCounters()
   const events = { emit: counters.read }
-  node = new TestNode(NODE, [peerConfig(RR)], clock, network, {}, {}, events).plug('tap1', 'tap2')
+  node = new TestNode(NODE, [peerConfig(RR)], clock, network, {}, {}, events).withPorts('tap1', 'tap2')
   const stateFile = () => ({ path: '/state', written: null, failure: null, unkept: [] })
   app = node.api({ stateFile }, counters, events)
   await app.ready()

@@ -31,7 +31,7 @@ function apiOf(name: 'linux' | 'dummy') {
   const sink = { emit: (event: DaemonEvent) => void events.push(event) }
   const drivers = { evpn: name, ipvpn: name }
   const node = new TestNode('10.77.0.11', [], clock, new VirtualNetwork(clock), {}, { drivers }, sink)
-  node.plug('tap1', 'mpls0')
+  node.withPorts('tap1', 'mpls0')
   const [evpn, ipvpn] = [dummyDrivers.evpn, dummyDrivers.ipvpn].map((one) => ({ ...one, name }))
   const app: FastifyInstance = node.api({ drivers: { evpn: evpn!, ipvpn: ipvpn! } })
   const get = async (url: string) => (await clock.while(app.inject(url))).json()

@@ -20,6 +20,6 @@ test('many who ask for the status at once make the work of one, and none gets an
   const [first, ...others] = await Promise.all(Array.from({ length: 30 }, status))
   expect(summaries).toBeLessThan(5)
   for (const other of others) expect(other).toEqual(first)
-  await node.plug('tap1').attach()
+  await node.withPorts('tap1').attach()
   expect(await status()).not.toEqual(first)
 })

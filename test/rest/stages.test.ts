@@ -27,7 +27,7 @@ interface Attach {
   readonly ip: string | null
   readonly port: string
   /** The EVPN instance that stands for the port of an IP VPN. */
-  readonly plug: string | null
+  readonly irb: string | null
   readonly linuxbr: string | null
   readonly readvertise: Readvertise | null
   readonly vni: number
@@ -94,7 +94,7 @@ const attach: fc.Arbitrary<Attach> = fc.record({
   mac: oneOf(...MACS),
   ip: oneOf(...IPS),
   port: oneOf(...PORTS),
-  plug: oneOf(null, null, null, ...IDS),
+  irb: oneOf(null, null, null, ...IDS),
   linuxbr: oneOf(null, null, ...BRIDGES),
   readvertise: oneOf(null, null, { from: '64512:7', to: '64512:8' }, { from: '64512:8', to: '64512:9' }),
   vni: oneOf(0, 0, 1001, 1002),
@@ -138,10 +138,10 @@ function bodyOf({ id, type, mac, ip, port, spelling, ...more }: Attach | Detach)
     local_port: { linuxif: port },
   }
   if (more.kind === 'detach') return endpoint
-  const { plug, readvertise } = more
+  const { irb, readvertise } = more
   return {
     ...endpoint,
-    ...(plug !== null && { local_port: { evpn: { id: plug } } }),
+    ...(irb !== null && { local_port: { evpn: { id: irb } } }),
     ...(readvertise !== null && { readvertise: { from_rt: [readvertise.from], to_rt: readvertise.to } }),
     linuxbr: more.linuxbr,
     gateway_ip: '192.168.10.254',
@@ -188,7 +188,7 @@ class Rules {
       known === undefined && vni !== 0 && [...this.instances.values()].some((one) => one.vni === vni)
     if ((known !== undefined && known.type !== type) || isTaken || (type === 'ipvpn' && ip === null))
       return 400
-    if (!this.canPlug(request, known) || this.isBridgeTaken(request, known)) return 400
+    if (!this.canJoin(request, known) || this.isBridgeTaken(request, known)) return 400
     const bridge = type === 'evpn' ? request.linuxbr : null
     const instance = known ?? { type, vni, bridge, rt, readvertise: null, byMac: new Map() }
     const present = instance.byMac.get(mac) ?? new Map<string | null, Endpoint>()
@@ -206,12 +206,10 @@ class Rules {
   }
 
   /** An IP VPN enters an EVPN instance that exists; an endpoint that it has there stays when that one ends. */
-  private canPlug({ type, mac, ip, plug }: Attach, known: Instance | undefined): boolean {
-    if (plug === null) return true
+  private canJoin({ type, mac, ip, irb }: Attach, known: Instance | undefined): boolean {
+    if (irb === null) return true
     if (type !== 'ipvpn') return false
-    return (
-      known?.byMac.get(mac)?.get(ip)?.port === `evpn:${plug}` || this.instances.get(plug)?.type === 'evpn'
-    )
+    return known?.byMac.get(mac)?.get(ip)?.port === `evpn:${irb}` || this.instances.get(irb)?.type === 'evpn'
   }
 
   /** A bridge belongs to one EVPN instance, which keeps the one that it has. */
@@ -222,8 +220,8 @@ class Rules {
 
   /** A VRF takes what an interface sends, or nothing of it. */
   private contradicts(instance: Instance, request: Attach): boolean {
-    const { mac, ip, port, plug, direction } = request
-    if (plug !== null) return false
+    const { mac, ip, port, irb, direction } = request
+    if (irb !== null) return false
     return [...instance.byMac].some(([otherMac, ips]) =>
       [...ips].some(
         ([otherIp, other]) =>
@@ -265,8 +263,8 @@ class Rules {
   }
 }
 
-function portOf({ port, plug }: Attach): string {
-  return plug === null ? port : `evpn:${plug}`
+function portOf({ port, irb }: Attach): string {
+  return irb === null ? port : `evpn:${irb}`
 }
 
 function shownReadvertise(readvertise: Readvertise | null): string {

@@ -18,11 +18,11 @@ beforeEach(async () => {
   clock = new VirtualClock()
   began = clock.epoch()
   const network = new VirtualNetwork(clock)
-  one = new TestNode(OURS, [peerConfig(THEIRS)], clock, network, { headlessSeconds: 600 }).plug(
+  one = new TestNode(OURS, [peerConfig(THEIRS)], clock, network, { headlessSeconds: 600 }).withPorts(
     'tap1',
     'tap2',
   )
-  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).plug('tap1', 'tap2')
+  two = new TestNode(THEIRS, [peerConfig(OURS)], clock, network).withPorts('tap1', 'tap2')
   app = one.api()
 })
 

@@ -13,7 +13,7 @@ describe('GET /status', () => {
     await one.attach()
     await one.attach({ mac: 0x02_00_00_00_01_09, ip: null, port: 'tap2' })
     expect(await get('/status')).toMatchObject({ unconfirmed: { count: 0 } })
-    const later = new TestNode('10.77.0.13', [], clock, new VirtualNetwork(clock)).plug('tap1', 'tap2')
+    const later = new TestNode('10.77.0.13', [], clock, new VirtualNetwork(clock)).withPorts('tap1', 'tap2')
     await later.vpns.restore(one.vpns.snapshot())
     const status = async () => (await clock.while(later.api().inject('/status'))).json().unconfirmed
     const deleted = {
@@ -149,7 +149,7 @@ describe('GET /status', () => {
       new VirtualNetwork(clock),
       {},
       { vxlanMtu, underlay: 'eth0' },
-    ).plug('tap1', 'eth0')
+    ).withPorts('tap1', 'eth0')
     node.driver.kernel.changeLink('eth0', { mtu: underlayMtu })
     await node.attach()
     serve(node.api())

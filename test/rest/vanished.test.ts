@@ -15,7 +15,7 @@ test('a node that goes at once, behind a reflector without graceful restart, is 
   const clients = [ONE, TWO].map((address) => peerConfig(address, { reflectorClient: true, passive: true }))
   speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
   const [one, two] = [ONE, TWO].map((address) =>
-    new TestNode(address, [peerConfig(RR)], clock, network, { vanishedSeconds: 20 }).plug('tap1'),
+    new TestNode(address, [peerConfig(RR)], clock, network, { vanishedSeconds: 20 }).withPorts('tap1'),
   ) as [TestNode, TestNode]
   const app = one.api()
   const get = async (url: string) => (await clock.while(app.inject(url))).json()

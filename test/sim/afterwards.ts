@@ -92,7 +92,7 @@ function drawEvacuation(random: Random, topology: Topology, draft: Draft, afterM
   const there = draft.wishesOf(to)
   const wishes = draft
     .wishesOf(from)
-    .filter(({ plug, network }) => plug === null && EVPNS.includes(network))
+    .filter(({ irb, network }) => irb === null && EVPNS.includes(network))
     .filter((wish) => !there.some((one) => one.network === wish.network && one.endpoint === wish.endpoint))
   const attachedMs = 1000 + afterMs
   const events: (Event & { atMs: number })[] = [

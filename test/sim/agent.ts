@@ -109,7 +109,7 @@ export class Agent {
       if (this.daemon !== daemon) return
       // meanwhile something else may be wanted
       if (this.wanted.get(key) === request) this.unanswered.delete(key)
-      if (mustFail) this.wrongAnswers.push(`grants ${key}, plugged into nothing`)
+      if (mustFail) this.wrongAnswers.push(`grants ${key}, joined to nothing`)
     } catch (error) {
       if (this.daemon !== daemon) return
       if (!wasThere) this.maybeThere.delete(key)

@@ -3,7 +3,7 @@ import { drawIrb, drawTraits, ENDPOINTS, EVPNS, IP_VPNS, NETWORKS, type Wish } f
 import type { Random } from './random.ts'
 import { type Topology, wiresOf } from './topology.ts'
 
-const keyOf = ({ network, endpoint, plug }: Wish): string => `${network} ${endpoint} ${plug?.evpn}`
+const keyOf = ({ network, endpoint, irb }: Wish): string => `${network} ${endpoint} ${irb?.evpn}`
 
 /** Draws what agents ask for and what goes wrong; it keeps in mind what each agent has asked for so far. */
 export class Draft {
@@ -35,18 +35,18 @@ export class Draft {
     const wish = {
       network: this.random.pick(NETWORKS),
       endpoint: this.random.between(1, ENDPOINTS),
-      plug: null,
+      irb: null,
     }
     return this.ask(node, wish)
   }
 
   /** An endpoint of an EVPN instance is attached to an IP VPN as well, mostly where the instance has endpoints; or it is again, otherwise. */
-  private readonly plug = (): Event => {
+  private readonly join = (): Event => {
     const node = this.node()
     const wishes = [...this.wanted[node]!.values()]
-    const plugged = wishes.filter(({ plug }) => plug !== null)
-    if (plugged.length > 0 && this.random.chance(0.4))
-      return this.ask(node, this.again(this.random.pick(plugged)))
+    const joined = wishes.filter(({ irb }) => irb !== null)
+    if (joined.length > 0 && this.random.chance(0.4))
+      return this.ask(node, this.again(this.random.pick(joined)))
     const present = EVPNS.filter((network) => wishes.some((wish) => wish.network === network))
     const evpn = this.random.pick(present.length > 0 && this.random.chance(0.8) ? present : EVPNS)
     const vpn = this.random.pick(IP_VPNS)
@@ -130,21 +130,21 @@ export class Draft {
 
   readonly storm: readonly (() => Event | null)[] = [
     ...[this.attach, this.attach, this.attach, this.attach],
-    ...[this.plug, this.plug, this.plug, this.detach, this.detach, this.leave, this.move, this.retarget],
+    ...[this.join, this.join, this.join, this.detach, this.detach, this.leave, this.move, this.retarget],
     ...[this.restartNode, this.restartReflector, this.cut, this.mend, this.reset, this.slow],
     ...[this.meddle, this.refuse],
   ]
 
   /** What agents do in quiet times. */
   readonly calm: readonly (() => Event | null)[] = [
-    ...[this.attach, this.attach, this.plug, this.detach, this.detach],
+    ...[this.attach, this.attach, this.join, this.detach, this.detach],
     ...[this.leave, this.move, this.move, this.move],
   ]
 
   /** The same endpoint in the same networks, with other terms. */
   private again(wish: Wish): Wish {
-    const { network, endpoint, plug } = wish
-    return plug === null ? wish : drawIrb(this.random, network, plug.evpn, endpoint)
+    const { network, endpoint, irb } = wish
+    return irb === null ? wish : drawIrb(this.random, network, irb.evpn, endpoint)
   }
 
   private ask(node: number, wish: Wish): Event {

@@ -52,8 +52,8 @@ function vethsOf(node: Node): VethPair[] {
 
 function namesOf(node: Node, vpn: string, evpn: string): Pick<VethPair, 'vrfEnd' | 'bridgeEnd'> {
   const attachments = [...(node.daemon!.vpns.instances.get(vpn)?.attachments ?? [])]
-  const plugged = attachments.find(({ plug }) => plug?.evpn === evpn)
-  const [vrfEnd, bridgeEnd] = [plugged?.port, plugged?.plug?.device]
+  const joined = attachments.find(({ irb }) => irb?.evpn === evpn)
+  const [vrfEnd, bridgeEnd] = [joined?.port, joined?.irb?.device]
   return { vrfEnd: vrfEnd ?? `no ${vpn} in ${evpn}`, bridgeEnd: bridgeEnd ?? `no ${evpn} in ${vpn}` }
 }
 

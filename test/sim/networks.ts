@@ -24,7 +24,7 @@ export interface Wish {
   readonly network: string
   readonly endpoint: number
   /** Null: it has a port of its own. */
-  readonly plug: IrbDraft | null
+  readonly irb: IrbDraft | null
 }
 
 /** Makes what agents ask for: wishes with the traits that their networks have at the time. */
@@ -37,9 +37,9 @@ export class Networks {
     this.seed = seed
   }
 
-  request(node: number, { network, endpoint, plug }: Wish): AttachRequest {
-    if (plug === null) return this.endpoint(node, network, endpoint)
-    const { evpn, ...terms } = plug
+  request(node: number, { network, endpoint, irb }: Wish): AttachRequest {
+    if (irb === null) return this.endpoint(node, network, endpoint)
+    const { evpn, ...terms } = irb
     return {
       ...this.endpoint(node, evpn, endpoint),
       ...this.traitsOf(node, network),
@@ -92,13 +92,13 @@ export class Networks {
 
 /** Another place for an endpoint of an EVPN instance in an IP VPN, each time with other terms. */
 export function drawIrb(random: Random, vpn: string, evpn: string, endpoint: number): Wish {
-  const plug: IrbDraft = {
+  const irb: IrbDraft = {
     evpn,
     gatewayIp: drawGateway(random, numberOf(evpn), IP_VPNS.indexOf(vpn)),
     direction: endpoint === 1 ? 'from-port' : random.pick(['both', 'both', 'to-port']),
     advertiseSubnet: random.chance(endpoint >= ENDPOINTS - 1 ? 0.8 : 0.2),
   }
-  return { network: vpn, endpoint, plug }
+  return { network: vpn, endpoint, irb }
 }
 
 /** No two IP VPNs have the same one: inside the subnet, outside of it, or where a VM is already. */

@@ -19,7 +19,7 @@ export interface Outcome {
   readonly nodes: number
   readonly reflectors: number
   /** Endpoints that are in an IP VPN by an EVPN instance at the end. */
-  readonly plugged: number
+  readonly irbs: number
 }
 
 /** Longer than every timer of BGP here: back-off, hold time, restart time, the wait for End-of-RIB. */
@@ -64,6 +64,6 @@ export async function play(story: Story): Promise<Outcome> {
   }
   wrong.push(...faults)
   const attached = nodes.flatMap(({ agent }) => [...agent.attached()])
-  const plugged = attached.filter(({ port }) => typeof port !== 'string').length
-  return { seed, wrong, history, nodes: nodes.length, reflectors: reflectors.length, plugged }
+  const irbs = attached.filter(({ port }) => typeof port !== 'string').length
+  return { seed, wrong, history, nodes: nodes.length, reflectors: reflectors.length, irbs }
 }

@@ -123,8 +123,8 @@ export class Storm {
   private ask(node: number, request: AttachRequest): void {
     const { port, direction, gatewayIp, advertiseSubnet } = request
     const how = `${direction}, gateway ${gatewayIp === null ? '-' : formatIp(gatewayIp)}${advertiseSubnet ? ', subnet' : ''}`
-    const plugged = typeof port === 'string' ? '' : ` in ${port.evpn}, ${how}`
-    this.tell(`${this.nameOf(node)} attaches ${keyOf(request)}${plugged}`)
+    const irb = typeof port === 'string' ? '' : ` in ${port.evpn}, ${how}`
+    this.tell(`${this.nameOf(node)} attaches ${keyOf(request)}${irb}`)
     this.nodes[node]!.attach(request)
   }
 

@@ -82,7 +82,7 @@ export class TestNode {
   }
 
   /** Adds interfaces that a hypervisor would have made. */
-  plug(...names: readonly string[]): this {
+  withPorts(...names: readonly string[]): this {
     for (const name of names) this.driver.kernel.addLink(name)
     return this
   }

@@ -35,7 +35,7 @@ export function* changesOf({
   kernel,
   programs,
   instances,
-  footprint,
+  pending,
   numbers,
 }: SavedState): Iterable<StateChange> {
   yield { kind: 'daemon', id: '', value: { kernel } }
@@ -47,7 +47,7 @@ export function* changesOf({
       yield { kind: 'attachment', id, value: { ...one, instance: instance.id } }
     }
   }
-  if (footprint.length > 0) yield { kind: 'pending', id: '1', value: footprint }
+  if (pending.length > 0) yield { kind: 'pending', id: '1', value: pending }
   for (const [range, { next, freed }] of Object.entries(numbers ?? {})) {
     yield { kind: 'next', id: range, value: next }
     for (const one of freed) yield { kind: 'freed', id: `${range} ${one.number}`, value: one }

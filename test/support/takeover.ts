@@ -54,7 +54,7 @@ export class Takeover {
     const { reflector, sites } = one.network
     const hosts = sites.map(({ host }) => host)
     await startGobgp(lab, reflector, AS, hosts)
-    if ('linuxbr' in NETWORKS[name]) for (const { host, vm } of sites) await one.plug(host, vm)
+    if ('linuxbr' in NETWORKS[name]) for (const { host, vm } of sites) await one.putInBridge(host, vm)
     const bagpipe = (host: LabHost) => startBagpipe(lab, host, reflector.address, AS, { evpn: 'linux' })
     const chanter = (host: LabHost) => startChanter(lab, host, one.settings)
     const second = other === 'chanter' ? chanter : bagpipe
@@ -157,7 +157,7 @@ export class Takeover {
   }
 
   /** Puts a VM into the bridge of its node's agent. */
-  private async plug({ namespace }: LabHost, { port }: Vm): Promise<void> {
+  private async putInBridge({ namespace }: LabHost, { port }: Vm): Promise<void> {
     const ip = (...words: string[]) => this.lab.exec(namespace, 'ip', 'link', ...words)
     await ip('add', AGENT_BRIDGE, 'type', 'bridge', 'forward_delay', '0')
     await ip('set', AGENT_BRIDGE, 'up')

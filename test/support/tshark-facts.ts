@@ -29,7 +29,7 @@ export const VPN_TEXT = 'bgp.label_stack'
 /** What tshark shows of things that it frames but does not know. */
 export const UNKNOWN = ['bgp.update.path_attributes.unknown', 'bgp.cap.unknown', 'bgp.ext_com.value_raw']
 
-/** What a dissector should show of a vector, said in tshark's fields; empty where tshark 4.0 knows nothing of it. */
+/** What a dissector should show of a vector, in tshark's fields; empty where tshark 4.0 knows nothing of it. */
 export function expectedFacts(vector: Vector): Facts {
   const facts = new Facter()
   const message = messageOf(vector)

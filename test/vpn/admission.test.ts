@@ -22,7 +22,7 @@ function start(changes: Partial<VpnConfig> = {}): TestNode {
   clock = new VirtualClock()
   const network = new VirtualNetwork(clock)
   const made = new TestNode(A, [peerConfig(B)], clock, network, {}, changes)
-  made.plug('eth0', 'tap1', 'tap2', 'tap3', 'mpls0')
+  made.withPorts('eth0', 'tap1', 'tap2', 'tap3', 'mpls0')
   made.driver.kernel.holders.set(ip(A), 'eth0')
   return made
 }

@@ -178,10 +178,15 @@ describe('attach', () => {
     beforeEach(async () => {
       warnings = []
       const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) })
-      node = new TestNode('10.77.0.15', [peerConfig(B)], clock, network, {}, {}, logged(log, clock)).plug(
-        'tap1',
-        'tap2',
-      )
+      node = new TestNode(
+        '10.77.0.15',
+        [peerConfig(B)],
+        clock,
+        network,
+        {},
+        {},
+        logged(log, clock),
+      ).withPorts('tap1', 'tap2')
       await node.attach({ instanceId: 'red', vni: 200 })
       await node.detach({ instanceId: 'red', ip: null })
       clock.advance(3000)
@@ -238,12 +243,12 @@ describe('a request that cannot be granted changes nothing', () => {
       'linuxbr: vxlan--net1 is no bridge but a vxlan',
     ],
     [
-      'the VNI is of another network',
+      'the VNI is of another instance',
       { instanceId: 'net2', port: 'tap2' },
       'A VPN instance using vni 100 already exists: net1',
     ],
     [
-      'the port is of another network',
+      'the port is of another instance',
       { instanceId: 'net2', vni: 2 },
       'local_port: interface tap1 is attached to VPN instance net1',
     ],

@@ -30,7 +30,7 @@ const others: Partial<AttachRequest> = {
   gatewayIp: ip('192.168.20.253'),
 }
 
-beforeEach(() => void node.plug('mpls0'))
+beforeEach(() => void node.withPorts('mpls0'))
 
 const FIRST = { ...IN_VRF, ip: null }
 const second = { ...IN_VRF, ...others, ip: { ...IN_VRF.ip, ip: ip('192.168.20.2') } }

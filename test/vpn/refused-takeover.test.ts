@@ -40,7 +40,7 @@ test.each([
   async (_, instanceId, left, suffix, renames) => {
     node.driver.renames = renames
     leave(left)
-    node.plug('tap3')
+    node.withPorts('tap3')
     const before = indexes(`evpn---${left}`, `vxlan--${left}`)
     const names = [`evpn---${suffix}`, `vxlan--${suffix}`]
     refuse('port', 'tap3')
@@ -81,7 +81,7 @@ test('a port that was in the bridge stays there when its own attach is refused, 
 
 test('a refused attach leaves the VXLAN device that it found in the bridge of the agent', async () => {
   leave('3f2a9c1e', {}, 'brq1')
-  node.plug('tap3')
+  node.withPorts('tap3')
   const before = indexes('vxlan--3f2a9c1e', 'brq1')
   const attached = { instanceId: UUID, linuxBridge: 'brq1' }
   refuse('port', 'tap3')
@@ -116,7 +116,7 @@ test('a refused attach leaves the VRF that it found, with its ports and their ga
 
 test('of two concurrent first attaches one is refused: the other adopts the devices, and their ports stay', async () => {
   leave('net1')
-  node.plug('tap3')
+  node.withPorts('tap3')
   const before = indexes('evpn---net1')
   refuse('port', 'tap3')
   const refused = node.vpns.attach(attachRequest({ port: 'tap3' }))
@@ -151,7 +151,7 @@ test('what the last detach removes goes, though an attach that is refused wanted
 })
 
 test('a refused first attach leaves what another one, still under way, shares with it', async () => {
-  node.plug('tap3')
+  node.withPorts('tap3')
   const red = { instanceId: 'red', type: 'ipvpn', vni: null } as const
   const blue = { ...red, ...SECOND, instanceId: 'blue', port: 'tap3' }
   node.driver.fail((_, { device }) => device === 'tap1', refusal('EBUSY', 'no'), 1000)

@@ -115,7 +115,7 @@ describe('a daemon that comes after another', () => {
     await clock.run(100)
     await detach
     expect(held()).toEqual([])
-    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], pending: [] })
   })
 
   const detachAll = async ({ vpns }: Life, instanceId = 'net1') => {
@@ -196,7 +196,7 @@ describe('a daemon whose predecessor left no state', () => {
     expect(await refused).toMatchObject({ message: 'cannot set up tap3: EBUSY: no' })
     const now = () => [held(), driver.kernel.links.get('evpn---net1')?.index]
     expect(now()).toEqual(before)
-    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], footprint: [] })
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], pending: [] })
     for (const request of [attachRequest({ vni: null }), second]) {
       const attach = life.vpns.attach(request)
       await clock.run(200_000)
@@ -268,18 +268,18 @@ describe('a daemon that was killed while', () => {
       ...state.instances[0]!,
       id: 'net2',
       suffix: 'net2',
-      devices: { bridge: 'evpn---net2', givenBridge: false, vxlan: 'vxlan--net2', givenVxlan: false },
+      devices: { bridge: 'evpn---net2', externalBridge: false, vxlan: 'vxlan--net2', externalVxlan: false },
     }
-    const footprint = [
+    const pending = [
       {
         kind: 'port' as const,
         device: 'tap1',
         bridge: 'evpn---net1',
-        given: false,
+        external: false,
         learning: false,
         neighSuppress: false,
       },
-      { kind: 'bridge' as const, device: 'evpn---net1', given: false, alias: 'chanter:net1' },
+      { kind: 'bridge' as const, device: 'evpn---net1', external: false, alias: 'chanter:net1' },
       {
         kind: 'vxlan' as const,
         device: 'vxlan--net1',
@@ -291,7 +291,7 @@ describe('a daemon that was killed while', () => {
         underlay: null,
       },
     ]
-    const next = await start(encodeState({ kernel: '', instances: [other], footprint }))
+    const next = await start(encodeState({ kernel: '', instances: [other], pending }))
     next.reconciler.complete()
     await clock.run(60_000)
     expect(driver.kernel.links.get('tap1')?.master).toBe('evpn---net2')

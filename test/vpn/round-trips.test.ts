@@ -32,7 +32,7 @@ const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
 
 const clock = new VirtualClock()
 const node = new TestNode('10.77.0.11', [peerConfig('10.77.0.12')], clock, new VirtualNetwork(clock))
-node.plug('tap1', 'tap2', 'tap3')
+node.withPorts('tap1', 'tap2', 'tap3')
 
 for (const name of Object.keys(QUESTIONS) as (keyof typeof QUESTIONS)[]) {
   const ask = node.reconciler[name].bind(node.reconciler) as (...words: unknown[]) => unknown

@@ -17,7 +17,7 @@ export let node: TestNode
 beforeEach(() => {
   clock = new VirtualClock()
   network = new VirtualNetwork(clock)
-  node = new TestNode(A, [peerConfig(B)], clock, network).plug('tap1', 'tap2', 'tap3')
+  node = new TestNode(A, [peerConfig(B)], clock, network).withPorts('tap1', 'tap2', 'tap3')
 })
 
 export const advertised = (of: TestNode): string[] =>

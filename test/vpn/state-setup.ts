@@ -13,7 +13,7 @@ export const STATE: SavedState = {
       vni: 100,
       vniGiven: true,
       suffix: 'x1',
-      devices: { bridge: 'evpn---x1', givenBridge: false, vxlan: 'vxlan--x1', givenVxlan: false },
+      devices: { bridge: 'evpn---x1', externalBridge: false, vxlan: 'vxlan--x1', externalVxlan: false },
       importTargets: [rt('64512:10'), rt('10.0.0.1:5')],
       exportTargets: [rt('4200000000:7')],
       gatewayIp: ip('192.168.10.254'),
@@ -25,7 +25,7 @@ export const STATE: SavedState = {
           ip: ip('2001:db8::1'),
           prefixLength: 64,
           port: 'tap1',
-          plug: null,
+          irb: null,
           direction: 'both',
           localPref: 0,
           label: 16,
@@ -41,8 +41,8 @@ export const STATE: SavedState = {
       ],
     },
   ],
-  footprint: [
-    { kind: 'bridge', device: 'evpn---b', given: false, alias: 'chanter:b' },
+  pending: [
+    { kind: 'bridge', device: 'evpn---b', external: false, alias: 'chanter:b' },
     {
       kind: 'vxlan',
       device: 'vxlan--b',
@@ -53,7 +53,14 @@ export const STATE: SavedState = {
       mtu: null,
       underlay: null,
     },
-    { kind: 'port', device: 'tap9', bridge: 'evpn---b', given: false, learning: false, neighSuppress: false },
+    {
+      kind: 'port',
+      device: 'tap9',
+      bridge: 'evpn---b',
+      external: false,
+      learning: false,
+      neighSuppress: false,
+    },
     { kind: 'local-mac', device: 'tap9', mac: mac('02:00:00:00:09:09') },
   ],
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import type { Entry } from '../../src/dataplane/model.ts'
 import { encodeRecord } from '../../src/vpn/journal.ts'
-import type { SavedState } from '../../src/vpn/state.ts'
+import type { EvpnState, SavedState } from '../../src/vpn/state.ts'
 import { readState, Unreadable } from '../../src/vpn/state-text.ts'
 import { mac } from '../support/node.ts'
 import { ip, rt } from '../support/speakers.ts'
@@ -35,7 +36,7 @@ const IP_STATE: SavedState = {
       fallback: null,
     },
   ],
-  footprint: [
+  pending: [
     { kind: 'vrf', device: 'bvrf-4', alias: 'chanter:ip1', table: 1004 },
     { kind: 'unreachable', device: 'bvrf-4', table: 1004, prefix: ip('0.0.0.0'), prefixLength: 0 },
     { kind: 'mpls-interface', device: 'eth1' },
@@ -51,17 +52,17 @@ const IP_STATE: SavedState = {
   ],
 }
 
-const PLUG_STATE: SavedState = {
+const IRB_STATE: SavedState = {
   ...IP_STATE,
   instances: IP_STATE.instances.map((instance) => ({
     ...instance,
     attachments: instance.attachments.map((one) => ({
       ...one,
       port: 'vrf2e--x',
-      plug: { evpn: 'net 1/ü', device: 'e2vrf--x' },
+      irb: { evpn: 'net 1/ü', device: 'e2vrf--x' },
     })),
   })),
-  footprint: [
+  pending: [
     {
       kind: 'veth',
       device: 'vrf2e--x',
@@ -76,8 +77,8 @@ const PLUG_STATE: SavedState = {
 }
 
 const READVERTISE_STATE: SavedState = {
-  ...PLUG_STATE,
-  instances: PLUG_STATE.instances.map((instance) => ({
+  ...IRB_STATE,
+  instances: IRB_STATE.instances.map((instance) => ({
     ...instance,
     readvertise: { from: [rt('64512:20')], to: [rt('64512:30'), rt('64512:31')] },
     fallback: null,
@@ -97,23 +98,43 @@ const NUMBERS_STATE: SavedState = {
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 
 describe('the text of a state', () => {
-  test.each([STATE, IP_STATE, PLUG_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
+  test.each([STATE, IP_STATE, IRB_STATE, READVERTISE_STATE, NUMBERS_STATE])('says everything', (state) =>
     expect(decodeState(encodeState(state))).toEqual(state),
   )
 
   const { numbers } = NUMBERS_STATE
   test.each([
     [1, STATE],
-    [2, { ...PLUG_STATE, numbers }],
+    [2, { ...IRB_STATE, numbers }],
     [3, { ...READVERTISE_STATE, numbers }],
   ])('of version %i can be read by all later ones', (version, state) => {
     const text = readFileSync(new URL(`../../fixtures/state/version-${version}`, import.meta.url), 'utf8')
     expect(decodeState(text)).toEqual(state)
   })
 
+  const version4 = readFileSync(new URL('../../fixtures/state/version-4', import.meta.url), 'utf8')
   test('of version 4 can be read by all later ones', () => {
-    const text = readFileSync(new URL('../../fixtures/state/version-4', import.meta.url), 'utf8')
-    expect(decodeState(text)).toEqual({ ...READVERTISE_STATE, numbers })
+    expect(decodeState(version4)).toEqual({ ...READVERTISE_STATE, numbers })
+  })
+
+  test('has the keys by which earlier daemons of version 4 read an attachment', () => {
+    const attachments = (text: string): unknown[] =>
+      text.split('\n').flatMap((line) => (line.includes('"attachment ') ? [JSON.parse(line.slice(9))] : []))
+    expect(attachments(encodeState(READVERTISE_STATE))).toEqual(attachments(version4))
+  })
+
+  test('has the keys by which earlier daemons of version 4 know external devices', () => {
+    const bridge = { kind: 'bridge', device: 'br-agent', external: true, alias: 'chanter:b' } as const
+    const port = { kind: 'port', device: 'tap9', bridge: 'br-agent', external: true } as const
+    const pending: Entry[] = [bridge, { ...port, learning: false, neighSuppress: false }]
+    const devices = { bridge: 'br-agent', externalBridge: true, vxlan: 'vx-agent', externalVxlan: true }
+    const [evpn] = STATE.instances as EvpnState[]
+    const state = { ...STATE, instances: [{ ...evpn!, devices }], pending }
+    const text = encodeState(state)
+    expect(text).toMatch(/"givenBridge":true,.*"givenVxlan":true/)
+    expect(text.match(/"given":true/g)).toHaveLength(2)
+    expect(text).not.toContain('external')
+    expect(decodeState(text)).toEqual(state)
   })
 
   test('cut anywhere, or with a bit turned anywhere, is refused', () => {

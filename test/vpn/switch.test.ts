@@ -41,7 +41,7 @@ const endpoint: IpEndpoint = {
   ip: ip('192.168.10.1'),
   prefixLength: 24,
   port: 'tap1',
-  plug: null,
+  irb: null,
   direction: 'both',
   localPref: null,
   gatewayIp: ip('192.168.10.254'),

@@ -16,7 +16,7 @@ export let node: TestNode
 beforeEach(() => {
   clock = new VirtualClock()
   node = new TestNode(A, [peerConfig(B)], clock, new VirtualNetwork(clock))
-  node.plug('eth0', 'mpls0', 'tap1', 'tap2')
+  node.withPorts('eth0', 'mpls0', 'tap1', 'tap2')
   node.driver.kernel.holders.set(ip(A), 'eth0')
 })
 

@@ -71,7 +71,7 @@ test('the VXLAN device in the bridge of the agent is adopted, and goes with the 
   const attached = { instanceId: UUID, linuxBridge: 'brq1' }
   await node.attach(attached)
   const vxlan = `vxlan--${OUR_SUFFIX}`
-  expect(devicesOf(UUID)).toMatchObject({ vxlan, givenVxlan: false, givenBridge: true })
+  expect(devicesOf(UUID)).toMatchObject({ vxlan, externalVxlan: false, externalBridge: true })
   expect(named(vxlan)?.alias).toBe(`chanter:${UUID}`)
   await node.detach({ instanceId: UUID })
   expect(named(vxlan)).toBeUndefined()
@@ -98,7 +98,7 @@ test('of two ids that begin alike, the one with the VNI has the devices', async 
   expect(devicesOf(UUID)?.bridge).toBe('evpn---3f2a9c1e')
   // an id that is all of the name gets another one
   const short = { instanceId: '3f2a9c1e', vni: 102, mac: mac('02:00:00:00:01:03'), port: 'tap3' }
-  node.plug('tap3')
+  node.withPorts('tap3')
   await node.attach({ ...short, ip: parseInterfaceAddress('192.168.10.3/24')! })
   expect(devicesOf('3f2a9c1e')?.bridge).not.toBe('evpn---3f2a9c1e')
   expect(node.isInStep).toBe(true)

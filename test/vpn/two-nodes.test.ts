@@ -9,7 +9,7 @@ describe('two nodes', () => {
   let other: TestNode
 
   beforeEach(async () => {
-    other = new TestNode(B, [peerConfig(A, { passive: true })], clock, network).plug('tap1', 'tap2')
+    other = new TestNode(B, [peerConfig(A, { passive: true })], clock, network).withPorts('tap1', 'tap2')
     clock.advance(1000)
     await node.attach()
     await other.attach({ mac: mac('02:00:00:00:01:02'), ip: parseInterfaceAddress('192.168.10.2/24')! })

@@ -11,15 +11,15 @@ import { isInternalBy } from './session-kind.ts'
 /** One of the two ends of a connection. */
 export type End = 0 | 1
 
-/** Both directions of a session: the captured OPENs decide how to read later messages, unless `facts` override them. */
+/** Both directions of a session: the captured OPENs decide how to read later messages, unless `overrides` replace them. */
 export class Conversation {
   private readonly opens: [Open | null, Open | null] = [null, null]
-  private readonly facts: Partial<SessionContext>
+  private readonly overrides: Partial<SessionContext>
   /** The kind of session by the first UPDATE that shows it, where OPENs are missing. */
   private internal: boolean | null = null
 
-  constructor(facts: Partial<SessionContext>) {
-    this.facts = facts
+  constructor(overrides: Partial<SessionContext>) {
+    this.overrides = overrides
   }
 
   /** Describes the next message from `end`; messages come in the order of their time. */
@@ -38,7 +38,7 @@ export class Conversation {
     const received = this.opens.filter((open) => open !== null)
     const fourOctetAs = received.every(({ capabilities }) => capabilities.fourOctetAs !== null)
     const internal = this.internal ?? DEFAULT_CONTEXT.internal
-    return { ...DEFAULT_CONTEXT, fourOctetAs, internal, ...negotiated?.context, ...this.facts }
+    return { ...DEFAULT_CONTEXT, fourOctetAs, internal, ...negotiated?.context, ...this.overrides }
   }
 
   /** The negotiation from each end; undefined until both OPENs are known. */

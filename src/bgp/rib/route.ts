@@ -47,7 +47,7 @@ const own = (source: Source): Own => source as Own
 /** Octets counted for a route beside its key, so that many small ones are not free. */
 export const ROUTE_OCTETS = 64
 
-/** The facts of a peer for best-path selection. */
+/** What best-path selection needs to know of a peer. */
 export interface PeerInfo {
   readonly address: Ip
   readonly as: number

@@ -1,4 +1,5 @@
 import type { Ip } from '../../values/address.ts'
+import { BGP_PORT } from '../constants.ts'
 import type { Family } from '../family.ts'
 
 /** The configuration of a peer. */
@@ -57,7 +58,7 @@ export function effectOf(before: PeerConfig, after: PeerConfig): 'none' | 'in-pl
 
 /** The defaults. */
 export const PEER_DEFAULTS = {
-  port: 179,
+  port: BGP_PORT,
   localAddress: null,
   passive: false,
   holdTimeSeconds: 90,

@@ -25,7 +25,7 @@ interface Arrival {
 export function* decodeCapture(
   { packets, problem }: Capture,
   port: number,
-  facts: Partial<SessionContext>,
+  overrides: Partial<SessionContext>,
 ): Iterable<Decoded> {
   const connections = new Connections()
   for (const [index, { time, linkType, bytes }] of packets.entries()) {
@@ -33,7 +33,9 @@ export function* decodeCapture(
     if (segment === undefined || (segment.source.port !== port && segment.destination.port !== port)) continue
     connections.add(segment, { frame: index + 1, time })
   }
-  const arrivals = connections.all.flatMap((connection) => arrivalsOf(connection, new Conversation(facts)))
+  const arrivals = connections.all.flatMap((connection) =>
+    arrivalsOf(connection, new Conversation(overrides)),
+  )
   for (const arrival of arrivals.toSorted((a, b) => a.moment.frame - b.moment.frame)) {
     yield { ...locationOf(arrival), ...contentOf(arrival) }
   }

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 import { CliError } from '../command.ts'
 import { type Decoded, note } from './decoded.ts'
-import { contextOf, type SessionHints } from './facts.ts'
 import { parseHexText } from './hex.ts'
+import { contextOf, type SessionHints } from './session-hints.ts'
 import { decodeStream } from './stream.ts'
 
 /** An object of `--jsonl` input; its session parameters override those of the command line. */
@@ -15,17 +15,17 @@ const Line = z.strictObject({
 })
 
 /** Decodes each line on its own; an unreadable line becomes a note, so that every line has a result. */
-export function* decodeLines(text: string, facts: SessionHints): Iterable<Decoded> {
+export function* decodeLines(text: string, hints: SessionHints): Iterable<Decoded> {
   for (const [index, content] of text.split('\n').entries()) {
     const place = { line: index + 1 }
     if (content.trim() === '') continue
     try {
       const { hex, as4, ibgp, extended, add_path } = parseLine(content.trim())
       const context = contextOf({
-        as4: as4 ?? facts.as4,
-        internal: ibgp ?? facts.internal,
-        extended: extended ?? facts.extended,
-        addPath: add_path ?? facts.addPath,
+        as4: as4 ?? hints.as4,
+        internal: ibgp ?? hints.internal,
+        extended: extended ?? hints.extended,
+        addPath: add_path ?? hints.addPath,
       })
       yield* decodeStream(parseHexText(hex), context, place)
     } catch (error) {

@@ -12,13 +12,13 @@ import { decodePiece } from './piece.ts'
  */
 export function* decodeStream(
   stream: Buffer,
-  facts: Partial<SessionContext>,
+  overrides: Partial<SessionContext>,
   place: Location = {},
 ): Iterable<Decoded> {
-  let internal = facts.internal ?? null
+  let internal = overrides.internal ?? null
   for (const piece of split(stream)) {
-    if (piece.kind === 'message') internal ??= isInternalBy(piece.bytes, { ...DEFAULT_CONTEXT, ...facts })
-    const session = { ...DEFAULT_CONTEXT, ...facts, internal: internal ?? DEFAULT_CONTEXT.internal }
+    if (piece.kind === 'message') internal ??= isInternalBy(piece.bytes, { ...DEFAULT_CONTEXT, ...overrides })
+    const session = { ...DEFAULT_CONTEXT, ...overrides, internal: internal ?? DEFAULT_CONTEXT.internal }
     const content = decodePiece(piece, stream.length, (bytes) => describeMessage(bytes, session))
     yield { ...place, offset: piece.offset, ...content }
   }

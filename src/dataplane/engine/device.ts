@@ -6,6 +6,7 @@ import {
   isPortEntry,
   type LinkEntry,
   type PortEntry,
+  portDefinition,
   TABLE_KINDS,
   type TableEntry,
   type TableKind,
@@ -118,6 +119,12 @@ export class Device {
     )
   }
 
+  /** Whether it holds no owned entries, now that it has been enslaved as that link. */
+  isEmptiedAs(link: Link): boolean {
+    if (this.index !== null || this.dump !== null || this.port === null) return false
+    return portDefinition(this.port.kind).isEmptied?.(link) ?? false
+  }
+
   /** How many entries of it are wanted. */
   get size(): number {
     let size = Number(this.link !== null) + Number(this.port !== null)
@@ -214,6 +221,12 @@ export class Device {
   /** Records that unwanted entries came, went or changed. */
   disturb(): void {
     own(this).disturbed = true
+  }
+
+  /** Queues all wanted entries, since unwanted ones may have come, gone or changed as well. */
+  refill(): void {
+    this.disturb()
+    for (const table of this.tables.values()) table.refill()
   }
 
   /** Records that everything wanted of it is known. */

@@ -5,7 +5,6 @@ import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
 import type { DataplaneQueries, NamedTable } from '../kernel-queries.ts'
-import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
 import type {
   Dataplane,
   Entry,
@@ -17,7 +16,7 @@ import type {
   TightUnderlay,
 } from '../model.ts'
 import { type PortQuestion, type PortSurvey, survey } from '../survey.ts'
-import type { Device } from './device.ts'
+import { DesiredState } from './desired-state.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
 import { Exceptions } from './exceptions.ts'
@@ -52,6 +51,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   private readonly exceptions: Exceptions
   private readonly devices: Devices
   private readonly notices: Notices
+  private readonly desired: DesiredState
   readonly statuses: Statuses
   readonly drift: Drift
   private readonly work: Work
@@ -74,7 +74,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       this.schedule()
     })
     this.drift = new Drift(clock, events)
-    this.exceptions = new Exceptions(clock, (entry) => this.retry(entry), this.drift, events)
+    this.exceptions = new Exceptions(clock, (entry) => this.desired.retry(entry), this.drift, events)
     this.devices = new Devices({
       clock,
       driver,
@@ -105,6 +105,16 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       devices: this.devices.all,
       exceptions: this.exceptions,
       isUnplaced: (device) => this.devices.isUnplaced(device),
+    })
+    const { devices, exceptions, drift, statuses, work } = this
+    this.desired = new DesiredState({
+      clock,
+      devices,
+      exceptions,
+      drift,
+      statuses,
+      work,
+      schedule: () => this.schedule(),
     })
     this.waiters = new Waiters(this.devices, this.statuses)
     this.verifier = new Verifier({
@@ -156,37 +166,19 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   want(entry: Entry): void {
-    const device = this.devices.named(entry.device)
-    if (isTableEntry(entry)) this.wantEntry(device, entry)
-    else this.wantDevice(device, entry)
+    this.desired.want(entry)
   }
 
   unwant(entry: Entry): void {
-    const device = this.devices.all.get(entry.device)
-    if (device === undefined) return
-    this.exceptions.drop(entry)
-    this.drift.drop(entry)
-    if (device.leavingSince === null) device.leave(this.clock.epoch())
-    if (isTableEntry(entry)) {
-      if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
-    } else {
-      device.unwant(entry)
-      this.devices.disturb()
-      this.devices.touch(device)
-    }
-    this.devices.dismiss(device)
-    this.schedule()
+    this.desired.unwant(entry)
   }
 
   release(entry: Entry): void {
-    const device = this.devices.all.get(entry.device)
-    if (device === undefined) return
-    this.exceptions.drop(entry)
-    this.drift.drop(entry)
-    if (isTableEntry(entry)) device.tables.get(entry.kind)?.release(entry)
-    else device.release(entry)
-    this.devices.release(device)
-    this.schedule()
+    this.desired.release(entry)
+  }
+
+  clear(entries: readonly Entry[]): void {
+    this.desired.clear(entries)
   }
 
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
@@ -200,12 +192,6 @@ export class Reconciler implements Dataplane, DataplaneQueries {
 
   rename(device: string, name: string): Eventual<boolean> {
     return this.driver.rename(device, name)
-  }
-
-  clear(entries: readonly Entry[]): void {
-    const left = entries.filter((entry) => !this.wants(entry))
-    for (const entry of left) this.want(entry)
-    for (const entry of left) this.unwant(entry)
   }
 
   wants(entry: Entry): boolean {
@@ -297,44 +283,6 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   /** The node settings that wanted entries need, see `neededSettings`. */
   settings(): Generator<NeededSetting | undefined, void> {
     return neededSettings(this.statuses.entries(), this.driver)
-  }
-
-  private wantEntry(device: Device, entry: TableEntry): void {
-    const retries = this.exceptions.status(entry) !== undefined
-    const table = device.table(entry.kind)
-    if (!table.want(entry, !device.disturbed) && !retries) return
-    if (device.accepting) {
-      table.push(entry)
-      if (table.waiting === 1) this.work.add(device)
-      device.wait(this.clock.epoch())
-    }
-    this.schedule()
-  }
-
-  private wantDevice(device: Device, entry: DeviceEntry): void {
-    const before = device.wanted(entry)
-    if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'programmed') return
-    this.exceptions.drop(entry)
-    device.want(entry)
-    this.devices.disturb()
-    this.devices.touch(device)
-    this.schedule()
-  }
-
-  /** Retries an entry that failed or drifted. */
-  private retry(entry: Entry): void {
-    const device = this.devices.named(entry.device)
-    if (!isTableEntry(entry)) {
-      this.devices.touch(device)
-      this.devices.dismiss(device)
-    } else {
-      const table = device.table(entry.kind)
-      if (device.accepting || (device.index !== null && !table.wants(entry))) {
-        table.redo(entry)
-        this.work.add(device)
-      } else if (device.failure !== null) this.devices.touch(device)
-    }
-    this.schedule()
   }
 
   private schedule(): void {

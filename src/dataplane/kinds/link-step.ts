@@ -25,7 +25,7 @@ export function linkStep(wanted: LinkEntry, actual: Link | undefined, isComplete
 
 /** Whether the link may be external, which is then used as it is. */
 export function isExternal(wanted: LinkEntry): boolean {
-  return 'given' in wanted && wanted.given
+  return 'external' in wanted && wanted.external
 }
 
 /** Whether a device is enslaved as wanted. */

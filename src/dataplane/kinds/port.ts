@@ -7,7 +7,7 @@ export interface Port {
   readonly device: string
   readonly bridge: string
   /** Whether another program may have enslaved it: it is then moved only when it is in no bridge, keeps its options, and stays in an external bridge. */
-  readonly given: boolean
+  readonly external: boolean
   readonly learning: boolean
   readonly neighSuppress: boolean
 }
@@ -19,22 +19,24 @@ export const port: PortDefinition<Port> = {
   fields: {
     device: name,
     bridge: name,
-    given: since(flag, false),
+    external: since(flag, false),
     learning: flag,
     neighSuppress: flag,
   },
   identity: ({ device }) => `port ${device}`,
   masterOf: ({ bridge }) => bridge,
   masterKind: 'bridge',
-  traits: ({ given, learning, neighSuppress }) => (given ? {} : { learning, neighSuppress }),
-  fits({ given, learning, neighSuppress }, actual) {
+  traits: ({ external, learning, neighSuppress }) => (external ? {} : { learning, neighSuppress }),
+  fits({ external, learning, neighSuppress }, actual) {
     const tuned = actual.learning === learning && actual.neighSuppress === neighSuppress
-    return actual.forwarding && (given || tuned)
+    return actual.forwarding && (external || tuned)
   },
   observed({ name: device, master: bridge, routing, learning, neighSuppress }) {
-    return routing === null ? { kind: 'port', device, bridge, given: false, learning, neighSuppress } : null
+    return routing === null
+      ? { kind: 'port', device, bridge, external: false, learning, neighSuppress }
+      : null
   },
-  hasLearned: ({ given, learning }, actual) => !given && !learning && actual.learning,
+  hasLearned: ({ external, learning }, actual) => !external && !learning && actual.learning,
   // a VXLAN device keeps the entries of its own FDB
   isEmptied: ({ kind }) => kind !== 'vxlan',
 }

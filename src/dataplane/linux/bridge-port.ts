@@ -59,7 +59,7 @@ export function readPort(data: NetlinkAttributes): PortState {
 export function setPortOptions(batch: Batch, index: number, port: Port): void {
   const { writer } = batch
   begin(batch, index, () => {
-    if (!port.given) {
+    if (!port.external) {
       writer.attributeU8(k.IFLA_BRPORT_LEARNING, port.learning ? 1 : 0)
       writer.attributeU8(k.IFLA_BRPORT_NEIGH_SUPPRESS, port.neighSuppress ? 1 : 0)
     }

@@ -1,10 +1,4 @@
-import {
-  isOwned,
-  type Link,
-  type ObservedEntry,
-  type OwnedObject,
-  type SynchronousDriver,
-} from '../driver.ts'
+import { type Driver, isOwned, type Link, type ObservedEntry, type OwnedObject } from '../driver.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
@@ -17,107 +11,133 @@ export interface OwnedEntryScope {
 }
 
 /** Everything with our mark: entries on these external devices and of VRFs first, then links, bridges after their ports, then what these used. */
-export function* ownedObjects(driver: SynchronousDriver, places: OwnedEntryScope): Iterable<OwnedObject> {
-  const vrfs = driver.ownedLinks().filter(({ table }) => table !== null)
-  const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
-  const left = vrfs.filter(({ alias }) => alias === null).flatMap(({ name }) => driver.portsOf(name))
-  const bridges = driver.ownedLinks().filter(({ kind }) => kind === 'bridge')
-  const members = bridges.flatMap(({ name }) => driver.portsOf(name)).filter((link) => !isOwned(link))
-  // label routes belong to no interface
-  const held = ['lo', ...ports.map(({ name }) => name)].flatMap((device) => marked(driver, device))
-  for (const entry of [...markedEntries(driver, places), ...held]) {
-    yield { what: identity(entry), remove: () => driver.remove([entry]).get(0) ?? null }
-  }
-  for (const entry of left.flatMap((port) => gatewaysLeftOn(driver, port)))
-    yield {
-      what: `${identity(entry)} (left by bagpipe-bgp)`,
-      remove: () => driver.remove([entry]).get(0) ?? null,
-    }
-  for (const { name: device, master } of ports) {
-    const port: VrfPort = { kind: 'vrf-port', device, vrf: master ?? '' }
-    yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
-  }
-  for (const device of places.bridges) {
-    const bridge: Bridge = { kind: 'bridge', device, given: true, alias: '' }
-    const local = new Set(places.localMacs.map((entry) => entry.device))
-    const attached = driver.portsOf(device).filter(({ name }) => local.has(name))
-    if (driver.link(device) === undefined || driver.isolationOf(device).by === null) continue
-    const release = () => {
-      for (const { name } of attached)
-        driver.removeDevice({ ...LEAVING, given: true, device: name, bridge: device })
-      return driver.removeDevice(bridge)
-    }
-    yield { what: `isolation of bridge ${device}`, remove: release }
-  }
-  // a port without a bridge would hand its VMs' frames to the host
-  for (const { name: device, master } of members) {
-    const port: Port = { ...LEAVING, device, bridge: master ?? '' }
-    yield { what: `${identity(port)} of ${master}`, remove: () => driver.removeDevice(port) }
-  }
+export async function ownedObjects(driver: Driver, scope: OwnedEntryScope): Promise<OwnedObject[]> {
   const links = driver.ownedLinks()
-  yield* together(
-    driver,
-    links.filter(({ kind }) => kind !== 'bridge'),
-    LINKS_A_REQUEST,
-  )
-  yield* together(
-    driver,
-    links.filter(({ kind }) => kind === 'bridge'),
-    BRIDGES_A_REQUEST,
-  )
-  yield* driver.otherOwned()
+  const vrfs = links.filter(({ table }) => table !== null)
+  const bridges = links.filter(({ kind }) => kind === 'bridge')
+  const others = links.filter(({ kind }) => kind !== 'bridge')
+  return [
+    ...(await entriesOf(driver, scope, vrfs)),
+    ...vrfs.flatMap(({ name }) => vrfPorts(driver, name)),
+    ...scope.bridges.flatMap((bridge) => isolationOf(driver, bridge, scope)),
+    ...bridges.flatMap(({ name }) => externalPorts(driver, name)),
+    ...together(driver, others, LINKS_A_REQUEST),
+    ...together(driver, bridges, BRIDGES_A_REQUEST),
+    ...driver.otherOwned(),
+  ]
 }
 
 /** The kernel blocks all other link changes while it deletes links: some 20 ms for each bridge, and once for all other links together. */
 const LINKS_A_REQUEST = 256
 const BRIDGES_A_REQUEST = 8
 
-const LEAVING = { kind: 'port', given: false, learning: false, neighSuppress: false } as const
+const LEAVING = { kind: 'port', external: false, learning: false, neighSuppress: false } as const
+
+async function entriesOf(
+  driver: Driver,
+  scope: OwnedEntryScope,
+  vrfs: readonly Link[],
+): Promise<OwnedObject[]> {
+  const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
+  const left = vrfs.filter(({ alias }) => alias === null).flatMap(({ name }) => driver.portsOf(name))
+  const object = (entry: TableEntry, what = identity(entry)): OwnedObject => ({
+    what,
+    remove: async () => (await driver.remove([entry])).get(0) ?? null,
+  })
+  const objects = (await markedEntries(driver, scope)).map((entry) => object(entry))
+  // label routes belong to no interface
+  for (const device of ['lo', ...ports.map(({ name }) => name)])
+    for (const entry of await marked(driver, device)) objects.push(object(entry))
+  for (const port of left)
+    for (const entry of await gatewaysLeftOn(driver, port))
+      objects.push(object(entry, `${identity(entry)} (left by bagpipe-bgp)`))
+  return objects
+}
+
+function vrfPorts(driver: Driver, vrf: string): OwnedObject[] {
+  return driver.portsOf(vrf).map(({ name: device }) => {
+    const port: VrfPort = { kind: 'vrf-port', device, vrf }
+    return { what: `${identity(port)} of ${vrf}`, remove: () => driver.removeDevice(port) }
+  })
+}
+
+function isolationOf(driver: Driver, device: string, { localMacs }: OwnedEntryScope): OwnedObject[] {
+  const bridge: Bridge = { kind: 'bridge', device, external: true, alias: '' }
+  const local = new Set(localMacs.map((entry) => entry.device))
+  const attached = driver.portsOf(device).filter(({ name }) => local.has(name))
+  if (driver.link(device) === undefined || driver.isolationOf(device).by === null) return []
+  const release = async () => {
+    for (const { name } of attached)
+      await driver.removeDevice({ ...LEAVING, external: true, device: name, bridge: device })
+    return driver.removeDevice(bridge)
+  }
+  return [{ what: `isolation of bridge ${device}`, remove: release }]
+}
+
+/** The external ports of an owned bridge: one without a bridge would hand its VMs' frames to the host. */
+function externalPorts(driver: Driver, bridge: string): OwnedObject[] {
+  const ports = driver.portsOf(bridge).filter((link) => !isOwned(link))
+  return ports.map(({ name: device }) => {
+    const port: Port = { ...LEAVING, device, bridge }
+    return { what: `${identity(port)} of ${bridge}`, remove: () => driver.removeDevice(port) }
+  })
+}
 
 /** Links, several of them deleted by one request: removing the first of them removes the others. */
-function* together(driver: SynchronousDriver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
+function* together(driver: Driver, links: readonly Link[], limit: number): Iterable<OwnedObject> {
   for (let from = 0; from < links.length; from += limit) {
     const some = links.slice(from, from + limit)
-    let refused: Refused | null = null
-    const remove = () => {
+    let answer: Promise<Refused> | null = null
+    const remove = async () =>
       // of an owned link only the name matters
-      refused ??= driver.removeLinks(
-        some.map(({ name, alias }) => ({ kind: 'bridge', device: name, given: false, alias: alias ?? '' })),
+      driver.removeLinks(
+        some.map(({ name, alias }) => ({
+          kind: 'bridge',
+          device: name,
+          external: false,
+          alias: alias ?? '',
+        })),
       )
-      return refused
-    }
     for (const [i, { kind, name, alias }] of some.entries())
       yield {
         what: `${kind} ${name} (${alias ?? 'left by bagpipe-bgp'})`,
-        remove: () => remove().get(i) ?? null,
+        remove: async () => {
+          answer ??= remove()
+          return (await answer).get(i) ?? null
+        },
       }
   }
 }
 
-function markedEntries(
-  driver: SynchronousDriver,
+async function markedEntries(
+  driver: Driver,
   { bridges, vxlans, localMacs }: OwnedEntryScope,
-): TableEntry[] {
+): Promise<TableEntry[]> {
   const wanted = new Set(localMacs.map(identity))
-  const ports = new Set(localMacs.map(({ device }) => device))
-  return [
-    ...[...ports].flatMap((port) => marked(driver, port).filter((entry) => wanted.has(identity(entry)))),
-    ...vxlans.flatMap((vxlan) => marked(driver, vxlan)),
-    ...bridges.flatMap((bridge) => marked(driver, bridge).filter(({ kind }) => kind === 'neighbour')),
-  ]
+  const found: TableEntry[] = []
+  for (const port of new Set(localMacs.map(({ device }) => device)))
+    found.push(...(await marked(driver, port)).filter((entry) => wanted.has(identity(entry))))
+  for (const vxlan of vxlans) found.push(...(await marked(driver, vxlan)))
+  for (const bridge of bridges)
+    found.push(...(await marked(driver, bridge)).filter(({ kind }) => kind === 'neighbour'))
+  return found
 }
 
 /** The gateway addresses that bagpipe-bgp gave a port of its VRF. */
-function gatewaysLeftOn(driver: SynchronousDriver, port: Link): TableEntry[] {
+async function gatewaysLeftOn(driver: Driver, port: Link): Promise<TableEntry[]> {
   if (isOwned(port)) return []
-  return [...driver.dump(port.name)].flat().flatMap(({ entry, isLeft }) => (isLeft ? [entry] : []))
+  const observed = await dumped(driver, port.name)
+  return observed.flatMap(({ entry, isLeft }) => (isLeft ? [entry] : []))
 }
 
-function marked(driver: SynchronousDriver, device: string): TableEntry[] {
-  const found = new Map<string, TableEntry>()
-  const keep = ({ entry, marked: ours }: ObservedEntry) => {
-    if (ours) found.set(identity(entry), entry)
-  }
-  for (const chunk of driver.dump(device)) for (const observed of chunk) keep(observed)
-  return [...found.values()]
+/** The entries with our mark, each once. */
+async function marked(driver: Driver, device: string): Promise<TableEntry[]> {
+  const observed = (await dumped(driver, device)).filter((one) => one.marked)
+  return [...new Map(observed.map(({ entry }) => [identity(entry), entry])).values()]
+}
+
+async function dumped(driver: Driver, device: string): Promise<ObservedEntry[]> {
+  const observed: ObservedEntry[] = []
+  for (const chunk of driver.dump(device)) for (const one of await chunk) observed.push(one)
+  return observed
 }

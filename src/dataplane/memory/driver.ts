@@ -326,5 +326,5 @@ export class MemoryDriver implements Driver {
 
 /** Whether another program may have enslaved it. */
 function isShared(entry: PortEntry): boolean {
-  return 'given' in entry && entry.given
+  return 'external' in entry && entry.external
 }

@@ -83,13 +83,13 @@ export class ThreadHost {
         return reconciler.setResync(order.ms)
       case 'complete':
         return reconciler.complete()
-      case 'followAddresses':
+      case 'watchAddresses':
         return reconciler.watchAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
-      case 'follow':
+      case 'watchNextHop':
         return reconciler.watchNextHop(order.ip, (nextHop) =>
           this.report({ tell: 'next-hop', ip: order.ip, nextHop }),
         )
-      case 'unfollow':
+      case 'unwatchNextHop':
         return reconciler.unwatchNextHop(order.ip)
       case 'call':
         return void this.answer(order.id, order.call, order.args)

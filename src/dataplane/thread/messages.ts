@@ -59,8 +59,8 @@ export type Order =
   | { readonly do: 'change'; readonly entries: PackedEntries; readonly changes: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'resync'; readonly ms: number }
-  | { readonly do: 'start' | 'complete' | 'followAddresses' }
-  | { readonly do: 'follow' | 'unfollow'; readonly ip: Ip }
+  | { readonly do: 'start' | 'complete' | 'watchAddresses' }
+  | { readonly do: 'watchNextHop' | 'unwatchNextHop'; readonly ip: Ip }
   | { readonly do: 'call'; readonly id: number; readonly call: Call; readonly args: readonly unknown[] }
 
 /** From the thread. */

@@ -113,17 +113,17 @@ export class ForwardingThread implements Dataplane, DataplaneView {
 
   watchNextHop(ip: Ip, changed: (nextHop: NextHop | null) => void): void {
     this.followers.set(ip, changed)
-    this.outbox.order({ do: 'follow', ip })
+    this.outbox.order({ do: 'watchNextHop', ip })
   }
 
   unwatchNextHop(ip: Ip): void {
     this.followers.delete(ip)
-    this.outbox.order({ do: 'unfollow', ip })
+    this.outbox.order({ do: 'unwatchNextHop', ip })
   }
 
   watchAddresses(changed: (addresses: readonly InterfaceAddress[]) => void): void {
     this.addressesChanged = changed
-    this.outbox.order({ do: 'followAddresses' })
+    this.outbox.order({ do: 'watchAddresses' })
   }
 
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {

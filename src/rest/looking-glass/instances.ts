@@ -142,8 +142,8 @@ interface PortView {
 function ports(instance: VpnInstance): Record<string, PortView> {
   const byPort = new Map<string, PortView>()
   for (const one of instance.attachments) {
-    const { port, plug, mac, ip, prefixLength, label, localPref, direction, description } = one
-    ensure(byPort, port, () => ({ ...(plug && { evpn: plug.evpn }), endpoints: [] })).endpoints.push({
+    const { port, irb, mac, ip, prefixLength, label, localPref, direction, description } = one
+    ensure(byPort, port, () => ({ ...(irb && { evpn: irb.evpn }), endpoints: [] })).endpoints.push({
       label,
       mac_address: formatMac(mac),
       ip_address: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,

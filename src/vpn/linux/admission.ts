@@ -58,7 +58,7 @@ export class Admission {
   /** The request with the kernel's names of its interfaces, which may have alternative ones (altname). Throws `RequestError`. */
   async admit(request: ResolvedRequest): Promise<ResolvedRequest> {
     const { port: name, mac, type } = request
-    if (request.plug !== null) {
+    if (request.irb !== null) {
       await this.checkVeth(request)
       return request
     }
@@ -154,9 +154,9 @@ export class Admission {
   }
 
   /** chanter creates the ends of a veth pair itself, and the gateway's address belongs in the bridge at its other end. */
-  private async checkVeth({ instanceId, type, port, plug }: ResolvedRequest): Promise<void> {
-    if (plug === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
-    const ends = [port, plug.device].map(async (name) => {
+  private async checkVeth({ instanceId, type, port, irb }: ResolvedRequest): Promise<void> {
+    if (irb === null || this.instances.get(instanceId)?.attachments.behind(port).length) return
+    const ends = [port, irb.device].map(async (name) => {
       const link = await this.dataplanes.of(type).interfaceNamed(name)
       if (link !== undefined && !link.owned)
         throw new RequestError(
@@ -166,10 +166,10 @@ export class Admission {
     })
     await Promise.all(ends)
     const mac = gatewayMac(instanceId)
-    if (this.instances.get(plug.evpn)?.attachments.has(mac))
+    if (this.instances.get(irb.evpn)?.attachments.has(mac))
       throw new RequestError(
         'ENDPOINT_CONFLICT',
-        `local_port: an endpoint of ${plug.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
+        `local_port: an endpoint of ${irb.evpn} has the address ${formatMac(mac)} of gateway ${instanceId}`,
       )
   }
 }

@@ -101,8 +101,8 @@ export class LinuxBackend implements VpnBackend {
     return this.macVrf(state, false)
   }
 
-  async createIpVpn({ instanceId: id, port, plug }: ResolvedRequest, nextNumber: () => number) {
-    const evpn = plug === null ? undefined : this.instances.get(plug.evpn)
+  async createIpVpn({ instanceId: id, port, irb }: ResolvedRequest, nextNumber: () => number) {
+    const evpn = irb === null ? undefined : this.instances.get(irb.evpn)
     const bridge = evpn?.type === 'evpn' ? evpn.forwarding.bridge : null
     const { number, vrf } = await this.vrfDevices.create(id, { port, bridge }, nextNumber)
     return { number, forwarding: this.vrf(id, vrf) }
@@ -139,19 +139,19 @@ export class LinuxBackend implements VpnBackend {
     return link?.up === true ? instance.forwarding.routeEntries(route) : []
   }
 
-  attached({ routing }: VpnInstance, { plug }: Attachment): void {
-    if (plug === null) this.irbs.connect(routing.config.id)
-    else this.irbs.changed(routing.config.id, plug.evpn)
+  attached({ routing }: VpnInstance, { irb }: Attachment): void {
+    if (irb === null) this.irbs.connect(routing.config.id)
+    else this.irbs.changed(routing.config.id, irb.evpn)
   }
 
-  detached({ routing }: VpnInstance, { plug }: Attachment): void {
-    if (plug !== null) this.irbs.changed(routing.config.id, plug.evpn)
+  detached({ routing }: VpnInstance, { irb }: Attachment): void {
+    if (irb !== null) this.irbs.changed(routing.config.id, irb.evpn)
   }
 
   restored(): void {
     for (const instance of this.instances.values()) {
-      for (const { plug } of instance.attachments)
-        if (plug !== null) this.irbs.changed(instance.routing.config.id, plug.evpn)
+      for (const { irb } of instance.attachments)
+        if (irb !== null) this.irbs.changed(instance.routing.config.id, irb.evpn)
       if (!this.dataplanes.isShared && this.config.drivers[instance.type] === 'dummy')
         this.clearHost(instance)
     }
@@ -172,8 +172,8 @@ export class LinuxBackend implements VpnBackend {
   }
 
   /** A port is in one bridge or VRF. With the dummy driver, ports are only names and never conflict. */
-  private use({ type }: VpnInstance, { direction, plug }: Attachment): PortUse {
-    const onlyReceives = type === 'ipvpn' && direction === 'to-port' && plug === null
+  private use({ type }: VpnInstance, { direction, irb }: Attachment): PortUse {
+    const onlyReceives = type === 'ipvpn' && direction === 'to-port' && irb === null
     return onlyReceives || this.config.drivers[type] === 'dummy' ? 'receive' : 'alone'
   }
 

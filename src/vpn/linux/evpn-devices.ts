@@ -49,8 +49,8 @@ export class EvpnDevices {
       ...[vxlanName(suffix), bridgeName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
     ])
     const named = this.leftFor(id, [links[0], other])
-    const givenVxlan = found !== undefined && !found.owned
-    const reason = givenVxlan ? unusable(found, this.vtep) : null
+    const externalVxlan = found !== undefined && !found.owned
+    const reason = externalVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
       throw new RequestError(
         'LINUXBR_UNUSABLE',
@@ -60,10 +60,10 @@ export class EvpnDevices {
     const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left, id) : undefined
     const bridge = linuxBridge ?? (await this.adopted(leftBridge, bridgeName(suffix)))
     const vxlan = await this.adopted(left, vxlanName(suffix))
-    const own = [...(linuxBridge === null ? [bridge] : []), ...(givenVxlan ? [] : [vxlan])]
+    const own = [...(linuxBridge === null ? [bridge] : []), ...(externalVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
     const mayBeStale = linuxBridge !== null || left !== undefined || links.some((link) => link?.owned)
-    const devices = { bridge, givenBridge: linuxBridge !== null, vxlan, givenVxlan }
+    const devices = { bridge, externalBridge: linuxBridge !== null, vxlan, externalVxlan }
     return { devices, mayBeStale }
   }
 

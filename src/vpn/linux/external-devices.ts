@@ -12,15 +12,15 @@ export interface ExternalDevices {
 }
 
 /** The external devices of a state. */
-export function externalDevices({ instances, footprint }: SavedState): ExternalDevices {
+export function externalDevices({ instances, pending }: SavedState): ExternalDevices {
   const bridges = new Set<string>()
   const vxlans = new Set<string>()
-  const localMacs: LocalMac[] = footprint.filter((entry) => entry.kind === 'local-mac')
+  const localMacs: LocalMac[] = pending.filter((entry) => entry.kind === 'local-mac')
   for (const instance of instances) {
     if (instance.type !== 'evpn') continue
     const { devices, attachments } = instance
-    if (devices.givenVxlan) vxlans.add(devices.vxlan)
-    if (!devices.givenBridge) continue
+    if (devices.externalVxlan) vxlans.add(devices.vxlan)
+    if (!devices.externalBridge) continue
     bridges.add(devices.bridge)
     for (const { port: device, mac } of attachments) localMacs.push({ kind: 'local-mac', device, mac })
   }

@@ -14,9 +14,9 @@ function linksOf(instance: InstanceState): MadeLink[] {
     // earlier versions did not write them
     return name === undefined || table === undefined ? [] : [{ ...none, name, kind: 'vrf', table }]
   }
-  const { bridge, givenBridge, vxlan, givenVxlan } = instance.devices
+  const { bridge, externalBridge, vxlan, externalVxlan } = instance.devices
   return [
-    ...(givenBridge ? [] : [{ ...none, name: bridge, kind: 'bridge' } as const]),
-    ...(givenVxlan ? [] : [{ ...none, name: vxlan, kind: 'vxlan', vni: instance.vni } as const]),
+    ...(externalBridge ? [] : [{ ...none, name: bridge, kind: 'bridge' } as const]),
+    ...(externalVxlan ? [] : [{ ...none, name: vxlan, kind: 'vxlan', vni: instance.vni } as const]),
   ]
 }

@@ -27,7 +27,7 @@ export class IrbInterfaces {
   resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
     const mayBeStale = true
-    if (typeof port === 'string') return { ...request, port, plug: null, mayBeStale }
+    if (typeof port === 'string') return { ...request, port, irb: null, mayBeStale }
     const { evpn } = port
     if (type !== 'ipvpn')
       throw new RequestError(
@@ -35,26 +35,26 @@ export class IrbInterfaces {
         `local_port: only an ipvpn can be joined to EVPN instance ${evpn}`,
       )
     const joined = [...(this.instances.get(instanceId)?.attachments ?? [])].filter(
-      ({ plug }) => plug?.evpn === evpn,
+      ({ irb }) => irb?.evpn === evpn,
     )
     const ip = request.ip?.ip ?? null
     if (!joined.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
     const [present] = joined
-    if (present !== undefined) return { ...request, port: present.port, plug: present.plug, mayBeStale }
+    if (present !== undefined) return { ...request, port: present.port, irb: present.irb, mayBeStale }
     const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
-    return { ...request, port: vrfEnd, plug: { evpn, device: bridgeEnd }, mayBeStale }
+    return { ...request, port: vrfEnd, irb: { evpn, device: bridgeEnd }, mayBeStale }
   }
 
   /** The entries of an endpoint, including those in the bridge of its IRB. */
   endpointEntries(instance: VpnInstance, endpoint: Attachment): Entry[] {
     const own = endpointEntries(instance, endpoint)
-    const { plug } = endpoint
-    const target = plug === null ? undefined : this.instances.get(plug.evpn)
-    if (plug === null || target?.type !== 'evpn' || !this.connects) return own
+    const { irb } = endpoint
+    const target = irb === null ? undefined : this.instances.get(irb.evpn)
+    if (irb === null || target?.type !== 'evpn' || !this.connects) return own
     return [
       ...own,
       ...target.forwarding.gatewayEntries({
-        port: plug.device,
+        port: irb.device,
         mac: gatewayMac(instance.routing.config.id),
       }),
     ]

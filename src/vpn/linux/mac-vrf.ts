@@ -68,23 +68,23 @@ export class LinuxMacVrf implements EvpnForwarding {
   instanceEntries(): (Bridge | Vxlan | Port)[] {
     const { alias, vni } = this.config
     const { vtep: local, vxlanPort: port, vxlanMtu: mtu, underlay, neighSuppress } = this.config.vxlan
-    const { bridge, givenBridge, vxlan, givenVxlan } = this.devices
-    const master: Bridge = { kind: 'bridge', device: bridge, given: givenBridge, alias }
+    const { bridge, externalBridge, vxlan, externalVxlan } = this.devices
+    const master: Bridge = { kind: 'bridge', device: bridge, external: externalBridge, alias }
     const link: Vxlan = { kind: 'vxlan', device: vxlan, alias, vni, local, port, mtu, underlay }
     const slave: Port = {
       kind: 'port',
       device: vxlan,
       bridge,
-      given: false,
+      external: false,
       learning: false,
       neighSuppress,
     }
-    return givenVxlan ? [master] : [master, link, slave]
+    return externalVxlan ? [master] : [master, link, slave]
   }
 
   /** The entries of a local endpoint: its port in the bridge, and its MAC address bound to the port. */
   endpointEntries({ port, mac }: { readonly port: string; readonly mac: Mac }): (Port | LocalMac)[] {
-    return this.portEntries(port, mac, this.devices.givenBridge)
+    return this.portEntries(port, mac, this.devices.externalBridge)
   }
 
   /** The entries of a gateway, whose port is an owned one. */
@@ -141,10 +141,10 @@ export class LinuxMacVrf implements EvpnForwarding {
     for (const tunnel of tunnels) yield this.flood(tunnel)
   }
 
-  private portEntries(device: string, mac: Mac, given: boolean): (Port | LocalMac)[] {
+  private portEntries(device: string, mac: Mac, external: boolean): (Port | LocalMac)[] {
     const { bridge } = this.devices
     return [
-      { kind: 'port', device, bridge, given, learning: false, neighSuppress: false },
+      { kind: 'port', device, bridge, external, learning: false, neighSuppress: false },
       { kind: 'local-mac', device, mac },
     ]
   }

@@ -38,18 +38,18 @@ export class PortSharing {
     if (type !== 'ipvpn') return request
     if (typeof port !== 'string')
       return port.evpn.startsWith(OF_PORT_ASSOCIATION) && !this.instances.has(port.evpn)
-        ? this.pluggedWhere(request, ({ attachments }) => attachments.has(mac))
+        ? this.withIrbInto(request, ({ attachments }) => attachments.has(mac))
         : request
     if (isOvsPort) return request
     const areLinux = this.drivers.evpn === 'linux' && this.drivers.ipvpn === 'linux'
-    return this.pluggedWhere(
+    return this.withIrbInto(
       request,
       ({ attachments, forwarding }) =>
         forwarding.bridge === port || (areLinux && attachments.behind(port).length > 0),
     )
   }
 
-  private pluggedWhere(
+  private withIrbInto(
     request: AttachRequest,
     isMeant: (instance: EvpnVpnInstance) => boolean,
   ): AttachRequest {
@@ -59,8 +59,8 @@ export class PortSharing {
 
   /** A port can be in one VRF: its packets go there, and it receives from all VRFs that it is attached to. */
   confined(request: ResolvedRequest): ResolvedRequest {
-    const { instanceId, type, port, plug, direction, mac, ip } = request
-    if (type !== 'ipvpn' || plug !== null || direction !== 'both') return request
+    const { instanceId, type, port, irb, direction, mac, ip } = request
+    if (type !== 'ipvpn' || irb !== null || direction !== 'both') return request
     const holder = this.instances.get(this.ports.holderOf(port, instanceId) ?? '')
     if (holder?.type !== 'ipvpn') return request
     const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined

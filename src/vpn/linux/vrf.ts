@@ -87,9 +87,9 @@ export class LinuxVrf implements IpVpnForwarding {
 
   /** The entries of a local endpoint, except its route. Packets from its port go to the VRF, or to the blackhole VRF: outside any VRF they would use the main table. */
   endpointEntries({ endpoint, isAdmitted, gateway, delivery }: EndpointForwarding): VrfEndpointEntry[] {
-    const { port: device, label, mac, ip, plug } = endpoint
+    const { port: device, label, mac, ip, irb } = endpoint
     const vrf = isAdmitted ? this.config.device : this.transport.blackhole.device
-    const veth = plug === null ? [] : vethEntries(this.config, device, plug.device)
+    const veth = irb === null ? [] : vethEntries(this.config, device, irb.device)
     const entries: VrfEndpointEntry[] = [...veth, { kind: 'vrf-port', device, vrf }]
     if (gateway !== null) entries.push({ kind: 'address', device, ...gateway })
     if (ip !== null) entries.push({ kind: 'fixed-neighbour', device, ip, mac })

@@ -150,7 +150,7 @@ export class Field {
     })
   }
 
-  /** Waits until everything that was said before was taken: a route that is said now is there. Ends the wait if the session does. */
+  /** Waits until everything that was sent before was taken: a route that is advertised now is there. Ends the wait if the session does. */
   async taken(peer: TcpPeer, host: number = HOST.internal): Promise<void> {
     const address = loopback(host)
     const mark = macRoute(address, mac(0xaa, ++this.marks), null)

@@ -40,7 +40,7 @@ const markers = (of: {
     )
     .join(', ')
 
-/** What is said of EVPN, in words: routes, markers, End-of-RIB. */
+/** What is sent of EVPN, in words: routes, markers, End-of-RIB. */
 function facts(peer: { received: readonly { type: number }[]; of(type: 'update'): unknown[] }): number {
   return peer.received.filter(({ type }) => type === MessageType.Update).length
 }
@@ -53,7 +53,7 @@ function ignored(rfc: string, sent: string, bytes: Buffer, setting: Setting = EN
     const before = facts(peer)
     peer.send(bytes)
     await field.taken(peer)
-    // What was to be said would be said ahead of the answer to this one.
+    // What was to be sent would be sent ahead of the answer to this one.
     peer.send(refresh(ROUTE_TARGET, RefreshKind.Request))
     await until(
       'the refresh that was asked for',
@@ -122,7 +122,7 @@ export const refreshes: readonly Case[] = [
     })
     expect(facts(peer)).toBeGreaterThan(before)
   }),
-  scene('7313 §4: a request before we have said everything → End-of-RIB first', async (field) => {
+  scene('7313 §4: a request before we have advertised everything → End-of-RIB first', async (field) => {
     const peer = await field.at('OpenConfirm', HOST.internal, ENHANCED.open)
     peer.send(Buffer.concat([KEEPALIVE, refresh(EVPN, RefreshKind.Request)]))
     await until('the end of the refresh', () => markers(peer) === 'evpn begin, evpn end', {

@@ -99,7 +99,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     play: () => marked(0xd0, 99, 60_000),
   },
   '16000 communities a route': { heapMib: 700, play: () => marked(0xd0, 8, 64_000) },
-  'one route, said 20000 times with other attributes': {
+  'one route, advertised 20000 times with other attributes': {
     heapMib: 64,
     async play() {
       const flood = new Flood()
@@ -283,7 +283,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       wire.reads = false
       wire.send(WILDCARD[0])
       flood.clock.advance(120_000)
-      expectThat(wire.unsent > 100_000, 'nothing was said')
+      expectThat(wire.unsent > 100_000, 'nothing was sent')
       expectThat(wire.unsent < 2 * MIB, `${wire.unsent} octets wait for it`)
       await flood.expectBack(64 * MIB)
     },
@@ -301,7 +301,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       const wire = flood.establish({ families: [EVPN] }, HOSTILE)
       for (let i = 0; i < 1500; i++) wire.send(updates.from(i))
       flood.clock.advance(120_000)
-      expectThat(reader.unsent > 100_000, 'nothing was said')
+      expectThat(reader.unsent > 100_000, 'nothing was sent')
       expectThat(reader.unsent < 3 * MIB, `${reader.unsent} octets wait for it`)
     },
   },

@@ -62,7 +62,8 @@ export function removal(t: IpFixture): void {
     await wantInPlace(...everything)
     t.dataplane.stop()
     const places = { bridges: [], vxlans: [], localMacs: [] }
-    for (const { what, remove } of [...ownedObjects(t.lab.driver, places)]) expect(remove(), what).toBeNull()
+    for (const { what, remove } of await ownedObjects(t.lab.driver, places))
+      expect(await remove(), what).toBeNull()
     // another program may have turned it on
     const left = everything.filter((entry) => t.lab.holds(entry))
     expect(left).toEqual([e.core, e.udpPort, e.udpPort6])

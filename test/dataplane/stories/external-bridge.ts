@@ -7,8 +7,8 @@ export function externalBridge(t: Fixture): void {
   const { holding, want, wantInPlace } = t
 
   describe('a bridge that the agent named', () => {
-    const bridge = { ...e.bridge, given: true }
-    const port = { ...e.tapPort, given: true }
+    const bridge = { ...e.bridge, external: true }
+    const port = { ...e.tapPort, external: true }
     const entries = [bridge, e.vxlan, e.vxlanPort, port, e.local(1), e.remote(2), e.neighbour('10.0.0.2', 2)]
     const unwantAll = () => {
       for (const entry of entries) t.dataplane.unwant(entry)

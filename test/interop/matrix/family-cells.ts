@@ -32,7 +32,7 @@ export async function whileAdvertised(
   )
 }
 
-/** Does `act` and, whatever comes of it, `undo`; when both fail, what `act` said counts. */
+/** Does `act` and, whatever comes of it, `undo`; when both fail, the error of `act` counts. */
 async function undone(act: () => Promise<string>, undo: () => Promise<unknown>): Promise<string> {
   const result = await act().catch(async (error: Error) => {
     await undo().catch(() => undefined)

@@ -16,7 +16,7 @@ export const port: LinuxPortDefinition<Port> = {
     if (link === undefined) return missing(entry.device)
     const bridge = links.get(entry.bridge)
     if (bridge === undefined) return missing(entry.bridge)
-    if (entry.given && link.master !== null && link.master !== entry.bridge)
+    if (entry.external && link.master !== null && link.master !== entry.bridge)
       return elsewhere(entry.device, link.master)
     const isMoved = link.master !== entry.bridge
     if (isMoved) setMaster(requests, link.index, bridge.index)
@@ -28,10 +28,10 @@ export const port: LinuxPortDefinition<Port> = {
     const blocked = firstOf(requests.send())
     return blocked ?? (isMoved ? null : forward(link.name, tools))
   },
-  remove({ device, bridge, given }, { requests, links }) {
+  remove({ device, bridge, external }, { requests, links }) {
     const link = links.get(device)
     if (link?.master !== bridge) return null
-    const master = given ? links.get(bridge) : undefined
+    const master = external ? links.get(bridge) : undefined
     if (master === undefined || isOwned(master)) return releasePort(link, { requests, links })
     resetPortOptions(requests, link)
     return firstOf(requests.send())

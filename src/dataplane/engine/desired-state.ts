@@ -1,0 +1,119 @@
+import type { Clock } from '../../clock.ts'
+import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import type { Entry } from '../model.ts'
+import type { Device } from './device.ts'
+import type { Devices } from './devices.ts'
+import type { Drift } from './drift.ts'
+import type { Exceptions } from './exceptions.ts'
+import type { Statuses } from './statuses.ts'
+import type { Work } from './work.ts'
+
+export interface DesiredStateDependencies {
+  readonly clock: Clock
+  readonly devices: Devices
+  readonly exceptions: Exceptions
+  readonly drift: Drift
+  readonly statuses: Statuses
+  readonly work: Work
+  /** Plans a turn, which acts on the changes. */
+  readonly schedule: () => void
+}
+
+/** Receives the changes of the desired state, and queues the entries by which it differs from the actual state. */
+export class DesiredState {
+  private readonly clock: Clock
+  private readonly devices: Devices
+  private readonly exceptions: Exceptions
+  private readonly drift: Drift
+  private readonly statuses: Statuses
+  private readonly work: Work
+  private readonly schedule: () => void
+
+  constructor({ clock, devices, exceptions, drift, statuses, work, schedule }: DesiredStateDependencies) {
+    this.clock = clock
+    this.devices = devices
+    this.exceptions = exceptions
+    this.drift = drift
+    this.statuses = statuses
+    this.work = work
+    this.schedule = schedule
+  }
+
+  want(entry: Entry): void {
+    const device = this.devices.named(entry.device)
+    if (isTableEntry(entry)) this.wantEntry(device, entry)
+    else this.wantDevice(device, entry)
+  }
+
+  unwant(entry: Entry): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
+    if (device.leavingSince === null) device.leave(this.clock.epoch())
+    if (isTableEntry(entry)) {
+      if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
+    } else {
+      device.unwant(entry)
+      this.devices.disturb()
+      this.devices.touch(device)
+    }
+    this.devices.dismiss(device)
+    this.schedule()
+  }
+
+  release(entry: Entry): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
+    if (isTableEntry(entry)) device.tables.get(entry.kind)?.release(entry)
+    else device.release(entry)
+    this.devices.release(device)
+    this.schedule()
+  }
+
+  clear(entries: readonly Entry[]): void {
+    const left = entries.filter((entry) => !this.statuses.wants(entry))
+    for (const entry of left) this.want(entry)
+    for (const entry of left) this.unwant(entry)
+  }
+
+  /** Retries an entry that failed or drifted. */
+  retry(entry: Entry): void {
+    const device = this.devices.named(entry.device)
+    if (!isTableEntry(entry)) {
+      this.devices.touch(device)
+      this.devices.dismiss(device)
+    } else {
+      const table = device.table(entry.kind)
+      if (device.accepting || (device.index !== null && !table.wants(entry))) {
+        table.redo(entry)
+        this.work.add(device)
+      } else if (device.failure !== null) this.devices.touch(device)
+    }
+    this.schedule()
+  }
+
+  private wantEntry(device: Device, entry: TableEntry): void {
+    const retries = this.exceptions.status(entry) !== undefined
+    const table = device.table(entry.kind)
+    if (!table.want(entry, !device.disturbed) && !retries) return
+    if (device.accepting) {
+      table.push(entry)
+      if (table.waiting === 1) this.work.add(device)
+      device.wait(this.clock.epoch())
+    }
+    this.schedule()
+  }
+
+  private wantDevice(device: Device, entry: DeviceEntry): void {
+    const before = device.wanted(entry)
+    if (before !== null && same(before, entry) && this.statuses.tried(entry).state === 'programmed') return
+    this.exceptions.drop(entry)
+    device.want(entry)
+    this.devices.disturb()
+    this.devices.touch(device)
+    this.schedule()
+  }
+}
