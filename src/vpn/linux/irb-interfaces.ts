@@ -26,7 +26,7 @@ export class IrbInterfaces {
   /** The request with the name of its port. Throws `RequestError`. */
   resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
-    const mayBeStale = true
+    const mayBeStale = true // of a veth pair only the kernel knows
     if (typeof port === 'string') return { ...request, port, irb: null, mayBeStale }
     const { evpn } = port
     if (type !== 'ipvpn')
