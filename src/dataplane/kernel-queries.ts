@@ -1,7 +1,7 @@
 import type { Ip } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Eventual } from './eventual.ts'
-import type { Interface, Isolation, NextHop } from './model.ts'
+import type { Entry, Interface, Isolation, NextHop } from './model.ts'
 import type { PortQuestion, PortSurvey } from './survey.ts'
 
 /** The properties of an interface that decide whether a VPN can have it. */
@@ -61,6 +61,8 @@ export interface NamedTable {
 export interface DataplaneQueries
   extends Omit<KernelQueries, 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn'> {
   survey(asked: PortQuestion): PortSurvey
+  /** The devices that an earlier process left among those of `entries`: owned links, and ports of owned masters, that are neither wanted nor being removed. */
+  staleDevices(entries: readonly Entry[]): readonly string[]
   interfaceNamed(name: string): Interface | undefined
   /** The owned VRF device with that alias. */
   vrfOf(alias: string): NamedTable | undefined

@@ -216,6 +216,8 @@ export interface Dataplane extends MaybeAsync<DataplaneQueries> {
   want(entry: Entry): void
   /** Removes the entry of this identity from the desired state. */
   unwant(entry: Entry): void
+  /** As `unwant`, but the entry stays in the kernel, as a stale one that nothing sweeps: it was there before it was wanted. */
+  release(entry: Entry): void
   /** Resolves when each of `entries` was tried since it was last wanted, to those that are not programmed. */
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   /** Resolves when the kernel holds nothing any more of those `entries` that are unwanted. */

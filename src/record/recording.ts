@@ -68,6 +68,7 @@ export function callName(verb: string, args: readonly unknown[]): string {
 const TELLING = {
   want: true,
   unwant: true,
+  release: true,
   clear: true,
   watchNextHop: true,
   unwatchNextHop: true,

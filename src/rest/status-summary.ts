@@ -264,9 +264,12 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
   const [left, stale] = [true, false].map((isLeft) =>
     links.filter(({ alias }) => (alias === null) === isLeft).map(({ name }) => name),
   ) as [string[], string[]]
-  if (stale.length > 0) yield `stale links of chanter: ${stale.join(', ')}`
+  const again = (first: string | undefined) =>
+    `attach the ports of their VPN instances again, or delete them (ip link delete ${first})`
+  if (stale.length > 0)
+    yield `stale links of chanter, which still forward: ${stale.join(', ')}: ${again(stale[0])}`
   if (left.length > 0)
-    yield `links that bagpipe-bgp left and that still forward: ${left.join(', ')}: attach the ports of their VPN instances again, or delete them (ip link delete ${left[0]})`
+    yield `links that bagpipe-bgp left and that still forward: ${left.join(', ')}: ${again(left[0])}`
 }
 
 function* outages({ outages }: Kernel, now: number): Iterable<string> {

@@ -21,6 +21,8 @@ type LocalMac = { readonly port: string; readonly mac: Mac }
 interface InstanceForwarding {
   /** Names of the devices that hold its entries, except ports. */
   readonly deviceNames: readonly string[]
+  /** Whether an earlier process may have left devices of it in the kernel. */
+  readonly mayBeStale: boolean
   /** Its devices as the looking glass shows them. */
   readonly shown: Readonly<Record<string, string | number>>
   /** The entries of the instance itself, wanted from the first endpoint to the last. */

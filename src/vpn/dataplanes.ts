@@ -35,6 +35,16 @@ export class Dataplanes {
     this.ofEntry(entry).unwant(entry)
   }
 
+  release(entry: Entry): void {
+    this.ofEntry(entry).release(entry)
+  }
+
+  /** Names of devices, see `DataplaneQueries.staleDevices`. */
+  async staleDevices(entries: readonly Entry[]): Promise<readonly string[]> {
+    const devices = await this.each(entries, async (dataplane, own) => dataplane.staleDevices(own))
+    return devices.flat()
+  }
+
   async settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
     const failures = await this.each(entries, (dataplane, own) => dataplane.settled(own))
     return failures.flat()

@@ -2,7 +2,7 @@ import type { RequestError } from '../api/errors.ts'
 import { identity } from '../dataplane/kinds/index.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
-import type { Attachment } from './attachments.ts'
+import type { Attachment, AttachPlan } from './attachments.ts'
 import type { VpnBackend } from './backend.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import type { VpnInstance } from './instance.ts'
@@ -34,6 +34,8 @@ export class Needs {
   private readonly dataplanes: Dataplanes
   /** The instances that need an entry for themselves, by the entry's identity. */
   private readonly instanceUsers = new Map<string, Set<string>>()
+  /** The devices that were stale before the attach that is under way, by its instance: it leaves them as they are if it is refused. */
+  private readonly stale = new Map<string, ReadonlySet<string>>()
 
   constructor({ instances, backend, pending, dataplanes }: NeedsDependencies) {
     this.instances = instances
@@ -42,7 +44,7 @@ export class Needs {
     this.dataplanes = dataplanes
   }
 
-  /** Adds the instance and the entries that it needs. */
+  /** Adds an instance with the entries that it needs, before they are wanted: another one that ends meanwhile leaves them. */
   enter({ routing, forwarding }: VpnInstance): void {
     for (const entry of forwarding.instanceEntries())
       ensure(this.instanceUsers, identity(entry), () => new Set()).add(routing.config.id)
@@ -53,11 +55,25 @@ export class Needs {
     return this.backend.endpointEntries(instance, attachment)
   }
 
-  /** Programs the instance and an endpoint, which was attached `before` or is new. */
-  async program(instance: VpnInstance, add: Attachment, before: Attachment | null): Promise<Programming> {
+  /**
+   * Programs the instance and an endpoint, which was attached `before` or is new; `isPortStale`: whether its port may be in its bridge or VRF
+   * already. Call `tried` when the attach is over.
+   */
+  async program(
+    instance: VpnInstance,
+    { add, before }: AttachPlan,
+    isPortStale: boolean,
+  ): Promise<Programming> {
+    const { id } = instance.routing.config
+    const shared = instance.forwarding.instanceEntries()
     const own = this.ofEndpoint(instance, add)
-    const entries = [...instance.forwarding.instanceEntries(), ...own]
-    const [failure] = await this.pending.set(entries, this.present(instance, before))
+    const entries = [...shared, ...own]
+    const isNewPort = instance.attachments.behind(add.port).length === 0
+    const isAdopting = !this.instances.has(id) && instance.forwarding.mayBeStale
+    const unsure = [...(isAdopting ? shared : []), ...(isPortStale && isNewPort ? own : [])]
+    const stale = new Set(unsure.length > 0 ? await this.dataplanes.staleDevices(unsure) : [])
+    this.stale.set(id, stale)
+    const [failure] = await this.pending.set(entries, this.present(instance, before), stale)
     const refusal =
       failure === undefined
         ? await this.backend.flawOf(instance)
@@ -69,9 +85,15 @@ export class Needs {
     }
   }
 
+  /** The attach of the instance is over: the devices that it adopted are the instance's own. */
+  tried(instanceId: string): void {
+    this.stale.delete(instanceId)
+  }
+
   /** Wants the entries of a restored instance. */
-  restoreInstance({ forwarding }: VpnInstance): void {
-    for (const entry of forwarding.instanceEntries()) this.dataplanes.want(entry)
+  restoreInstance(instance: VpnInstance): void {
+    this.enter(instance)
+    for (const entry of instance.forwarding.instanceEntries()) this.dataplanes.want(entry)
   }
 
   /** Wants the entries of a restored endpoint, which has its port. */
@@ -96,7 +118,10 @@ export class Needs {
       for (const attachment of new Set([...other.attachments.behind(port), ...same]))
         for (const entry of this.ofEndpoint(other, attachment)) needed.set(identity(entry), entry)
     }
-    this.pending.drop(entries.filter((entry) => !needed.has(identity(entry))))
+    this.drop(
+      instance,
+      entries.filter((entry) => !needed.has(identity(entry))),
+    )
     for (const entry of entries) {
       const other = needed.get(identity(entry))
       if (other !== undefined) this.dataplanes.want(other)
@@ -104,14 +129,25 @@ export class Needs {
   }
 
   /** Removes the entries of an ended instance, and `more`. */
-  retractInstance({ routing, forwarding }: VpnInstance, more: readonly Entry[]): void {
+  retractInstance(instance: VpnInstance, more: readonly Entry[]): void {
+    const { routing, forwarding } = instance
     const own = forwarding.instanceEntries().filter((entry) => {
       const users = this.instanceUsers.get(identity(entry))
       users?.delete(routing.config.id)
       if (users?.size === 0) this.instanceUsers.delete(identity(entry))
       return !this.instanceUsers.has(identity(entry))
     })
-    this.pending.drop([...more, ...own])
+    this.drop(instance, [...more, ...own])
+  }
+
+  /** Removes entries from the kernel, except those of devices that an earlier process left. */
+  private drop({ routing }: VpnInstance, entries: readonly Entry[]): void {
+    const stale = this.stale.get(routing.config.id)
+    const [left, own] = [true, false].map((isLeft) =>
+      entries.filter(({ device }) => (stale?.has(device) ?? false) === isLeft),
+    ) as [Entry[], Entry[]]
+    for (const entry of left) this.dataplanes.release(entry)
+    this.pending.drop(own)
   }
 
   /** The entries of the instance, and of the endpoint if it was attached `before`. */

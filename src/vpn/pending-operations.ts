@@ -31,15 +31,16 @@ export class PendingOperations {
   }
 
   /**
-   * Programs entries; resolves to the refused ones. They stay pending until `settled`, except those that are already
-   * in the state, since they are `needed`.
+   * Programs entries; resolves to the refused ones. They stay pending until `settled`, except those that a later process has to keep: they
+   * are `needed` by what is in the state, or on `stale` devices.
    */
   async set(
     batch: Batch,
     needed: Batch,
+    stale: ReadonlySet<string>,
   ): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
     const known = new Set(needed.map(identity))
-    const kept = batch.filter((entry) => !known.has(identity(entry)))
+    const kept = batch.filter((entry) => !known.has(identity(entry)) && !stale.has(entry.device))
     if (kept.length > 0) {
       this.add(batch, kept)
       await this.keep('written')

@@ -51,6 +51,8 @@ export interface ResolvedRequest extends AttachRequest {
   readonly port: string
   /** Its IRB, where the port is in an EVPN instance. */
   readonly irb: Irb | null
+  /** Whether the port may be in an owned bridge or VRF already. */
+  readonly mayBeStale: boolean
 }
 
 export interface DetachRequest {

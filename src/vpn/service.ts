@@ -12,6 +12,7 @@ import type { Dataplanes } from './dataplanes.ts'
 import { Detached } from './detached.ts'
 import type { Identifiers } from './identifiers.ts'
 import { gatewayEntries, instanceState, readvertises, type VpnInstance } from './instance.ts'
+import { configure, type InstanceSettings, settingsBy, settingsOf } from './instance-settings.ts'
 import { Instances } from './instances.ts'
 import { Needs } from './needs.ts'
 import { Numbers } from './numbers.ts'
@@ -115,8 +116,12 @@ export class VpnService {
       this.checkType(joined, existing)
       checkDescriptions(joined)
       const resolved = await this.backend.admit(joined)
-      if (existing === undefined) await this.attachFirst(resolved)
-      else await this.attachNext(existing, resolved)
+      try {
+        if (existing === undefined) await this.attachFirst(resolved)
+        else await this.attachNext(existing, resolved)
+      } finally {
+        this.needs.tried(instanceId)
+      }
     })
   }
 
@@ -152,6 +157,7 @@ export class VpnService {
 
   private async attachFirst(request: ResolvedRequest): Promise<void> {
     const instance = await this.maker.create(request)
+    this.needs.enter(instance)
     try {
       await this.settle(instance, request, () => this.enter(instance))
     } catch (error) {
@@ -195,11 +201,13 @@ export class VpnService {
       taken.giveBack()
       throw error
     }
+    const settings = settingsBy(request, instance)
     if (!('add' in plan)) {
-      this.commit(instance, request, plan)
+      this.commit(instance, settings, plan)
+      this.confirm(request)
       return this.keep('synced')
     }
-    const programming = await this.needs.program(instance, plan.add, plan.before)
+    const programming = await this.needs.program(instance, plan, request.mayBeStale)
     if (programming.refusal !== null) {
       programming.retract()
       taken.giveBack()
@@ -208,58 +216,71 @@ export class VpnService {
       throw programming.refusal
     }
     enter()
-    this.replace(instance, plan, request)
+    const former = settingsOf(instance)
+    this.replace(instance, plan, settings)
     programming.settled()
     await this.keep('synced')
-    await this.reach(instance, plan)
+    await this.reach(instance, plan, former)
+    this.confirm(request)
   }
 
   /** Sets targets, descriptions and advertisement, now that the kernel is ready. */
-  private commit(instance: VpnInstance, request: ResolvedRequest, plan: AttachPlan | CoveredPlan): void {
+  private commit(instance: VpnInstance, settings: InstanceSettings, plan: AttachPlan | CoveredPlan): void {
     const { routing, attachments } = instance
-    instance.description = request.instanceDescription ?? null
-    routing.setGateway(request.gatewayIp)
-    routing.setTargets(request.importTargets, request.exportTargets)
-    if (instance.type === 'ipvpn' && request.readvertise !== null)
-      instance.vrf.setReadvertise(request.readvertise)
-    if (instance.type === 'ipvpn' && request.fallback !== null) instance.fallback = request.fallback
+    const { id } = routing.config
+    configure(instance, settings)
     attachments.commit(plan)
-    this.changed.instance(request.instanceId)
+    this.changed.instance(id)
     for (const attachment of plan.change) routing.addEndpoint(attachment)
-    for (const { mac } of plan.change) this.changed.mac(request.instanceId, mac)
+    for (const { mac } of plan.change) this.changed.mac(id, mac)
     if ('add' in plan) {
       routing.addEndpoint(plan.add)
       for (const attachment of plan.remove) routing.removeEndpoint(attachment)
-      this.changed.mac(request.instanceId, plan.add.mac)
-      for (const attachment of plan.remove) this.changed.attachment(request.instanceId, attachment)
+      this.changed.mac(id, plan.add.mac)
+      for (const attachment of plan.remove) this.changed.attachment(id, attachment)
       this.backend.attached(instance, plan.add)
     }
-    const { instanceId, port, mac } = request
-    this.unconfirmed.confirm(instanceId, mac, request.ip?.ip ?? null)
+  }
+
+  private confirm({ instanceId, port, mac, ip }: ResolvedRequest): void {
+    this.unconfirmed.confirm(instanceId, mac, ip?.ip ?? null)
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
   /** Commits a plan, and removes the entries that the endpoint needed only before. */
-  private replace(instance: VpnInstance, plan: AttachPlan, request: ResolvedRequest): void {
+  private replace(instance: VpnInstance, plan: AttachPlan, settings: InstanceSettings): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
     const entries = gone.flatMap((attachment) => this.needs.ofEndpoint(instance, attachment))
-    this.commit(instance, request, plan)
+    this.commit(instance, settings, plan)
     if (gone.length > 0) this.needs.retract(instance, add, entries)
     if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
       this.numbers.rds.release(before.rdNumber)
   }
 
-  /** Waits for the route to an endpoint, which exists only while its port is up; a new endpoint without one is not attached. */
-  private async reach(instance: VpnInstance, { add, before }: AttachPlan): Promise<void> {
+  /** Waits for the route to an endpoint, which exists only while its port is up; an endpoint without one is as it was before, and so is the instance. */
+  private async reach(instance: VpnInstance, plan: AttachPlan, former: InstanceSettings): Promise<void> {
+    const { add } = plan
     const routes = await this.backend.awaitedEntries(instance, add)
     const [failure] = routes.length === 0 ? [] : await this.dataplanes.settled(routes)
     if (failure === undefined) return
-    if (before === null) {
-      this.remove(instance, add)
-      await this.keep('synced')
-    }
+    this.undo(instance, plan, former)
+    await this.keep('synced')
     throw await this.backend.refusalOf(instance, add.port, failure)
+  }
+
+  /** Makes the instance as it was before a plan was committed. */
+  private undo(instance: VpnInstance, { add, before, remove }: AttachPlan, former: InstanceSettings): void {
+    const [present] = before === null ? remove : [before]
+    if (present === undefined) {
+      this.remove(instance, add)
+      configure(instance, former)
+      return this.changed.instance(instance.routing.config.id)
+    }
+    for (const entry of this.needs.ofEndpoint(instance, present)) this.dataplanes.want(entry)
+    const replaced = before === null ? [add] : []
+    const plan = { add: present, before: before === null ? null : add, remove: replaced, change: [] }
+    this.replace(instance, plan, former)
   }
 
   /** Removes an endpoint, with its numbers and the entries that it alone needed. */
@@ -280,7 +301,6 @@ export class VpnService {
     assert(!this.byId.has(id), 'there are two VPN instances of one id', id)
     this.byId.set(id, instance)
     this.events.emit({ type: 'instance-created', instance: id, vpn: instance.type })
-    this.needs.enter(instance)
   }
 
   private restoreInstance(state: InstanceState): void {

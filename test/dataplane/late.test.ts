@@ -46,6 +46,24 @@ function expectCalm(...entries: readonly Entry[]): void {
   expect(lab.late.mostBatches).toBeLessThanOrEqual(1)
 }
 
+test('what is released at any moment of its adoption stays as it was', async () => {
+  const adopted = [...e.network, e.local(1), e.remote(2)]
+  await want(...adopted)
+  const indexes = () => ['br0', 'vx0'].map((name) => lab.indexOf(name))
+  const before = indexes()
+  for (let ms = 0; ms < 400; ms += HALF_MS / 2) {
+    dataplane = lab.restart()
+    dataplane.complete()
+    for (const entry of [...adopted, { ...e.tapPort, device: 'nope' }]) dataplane.want(entry)
+    await lab.clock.run(ms)
+    for (const entry of adopted) dataplane.release(entry)
+    await lab.clock.run(200_000)
+    expect(indexes(), `after ${ms} ms`).toEqual(before)
+    expect(dataplane.staleDevices(adopted)).toEqual(['br0', 'vx0', 'tap1'])
+    for (const entry of adopted) expect(lab.holds(entry), `${identity(entry)}, after ${ms} ms`).toBe(true)
+  }
+})
+
 describe('while an entry is being set', () => {
   const entry = e.remote(2)
   const other = e.remote(2, '192.0.2.99')

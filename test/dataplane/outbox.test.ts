@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { identity } from '../../src/dataplane/kinds/index.ts'
-import type { Order } from '../../src/dataplane/thread/messages.ts'
+import { CHANGES, type Order } from '../../src/dataplane/thread/messages.ts'
 import { Outbox } from '../../src/dataplane/thread/outbox.ts'
 import { unpack } from '../../src/dataplane/thread/packing.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -13,11 +13,11 @@ class FarEnd {
   batches = 0
 
   take(order: Order): void {
-    if (order.do !== 'want') return void this.orders.push([order.do, this.wanted.size])
+    if (order.do !== 'change') return void this.orders.push([order.do, this.wanted.size])
     this.batches++
     let i = 0
     for (const entry of unpack(order.entries))
-      this.wanted[order.wanted[i++] === 1 ? 'add' : 'delete'](identity(entry))
+      this.wanted[CHANGES[order.changes[i++]!] === 'want' ? 'add' : 'delete'](identity(entry))
   }
 }
 
@@ -41,19 +41,19 @@ async function takeAll(): Promise<void> {
 }
 
 test('an order comes behind what was wanted before it, and before what is wanted later', async () => {
-  for (let i = 0; i < 8000; i++) outbox.change(remotes[i]!, true)
+  for (let i = 0; i < 8000; i++) outbox.change(remotes[i]!, 'want')
   outbox.order({ do: 'start' })
-  for (let i = 8000; i < 10_000; i++) outbox.change(remotes[i]!, true)
+  for (let i = 8000; i < 10_000; i++) outbox.change(remotes[i]!, 'want')
   await takeAll()
   expect(end.orders).toEqual([['start', expect.toSatisfy((wanted: number) => wanted >= 8000)]])
   expect(end.wanted.size).toBe(10_000)
 })
 
 test('changes that a thread does not take are kept once an entry, the last one', async () => {
-  for (let i = 0; i < 7000; i++) outbox.change(remotes[i]!, true)
+  for (let i = 0; i < 7000; i++) outbox.change(remotes[i]!, 'want')
   for (let round = 0; round < 6; round++)
-    for (let i = 0; i < 7000; i++) outbox.change(remotes[i]!, round % 2 === 1)
-  outbox.change(e.remote(7), false)
+    for (let i = 0; i < 7000; i++) outbox.change(remotes[i]!, round % 2 === 1 ? 'want' : 'unwant')
+  outbox.change(e.remote(7), 'unwant')
   outbox.order({ do: 'complete' })
   expect(outbox.size).toBeLessThan(14_001)
   await takeAll()

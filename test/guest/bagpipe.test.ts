@@ -84,6 +84,29 @@ test('a VRF of bagpipe-bgp is adopted in place: wanted routes and the gateway ar
   expect(iproute.link('tap2')?.flags).not.toContain('UP')
 })
 
+test('a VRF that is adopted and released keeps its ports, their gateways and its routes', async () => {
+  const dataplane = lab.restart()
+  const adopted: Entry[] = [e.red, e.port(), e.address('10.0.0.1/24'), e.fixed('10.0.0.5', 5)]
+  const own: Entry[] = [e.port('tap3')]
+  expect(dataplane.staleDevices([...adopted, ...own])).toEqual(['bvrf-1', 'tap1'])
+  for (const entry of [...adopted, ...own]) dataplane.want(entry)
+  expect(await dataplane.settled([...adopted, ...own])).toMatchObject([{ entry: { device: 'tap3' } }])
+  const index = lab.indexOf('bvrf-1')
+  for (const entry of adopted) dataplane.release(entry)
+  for (const entry of own) dataplane.unwant(entry)
+  dataplane.complete()
+  await dataplane.gone([...adopted, ...own])
+  await lab.calm()
+  expect(lab.indexOf('bvrf-1')).toBe(index)
+  for (const port of ['tap1', 'tap2']) expect(iproute.link(port)?.master).toBe('bvrf-1')
+  expect(run('ip address show tap1')).toContain('10.0.0.1/24')
+  expect(run('ip neigh show dev tap1')).toContain('10.0.0.5 lladdr 02:00:00:00:00:05')
+  expect(routes()).toMatch(/mpls +77/)
+  expect(routes()).toMatch(/mpls +78/)
+  expect(left(dataplane)).toEqual(['bvrf-1'])
+  expect(dataplane.staleDevices(adopted)).toEqual(['bvrf-1', 'tap1'])
+})
+
 test('cleanup removes it with its routes, rules and gateways, and nothing of others', async () => {
   const { output } = await cleanup()
   for (const what of ['vrf bvrf-1', 'address 10.0.0.1/24 on tap1', 'address 10.1.0.1/24 on tap2'])

@@ -38,6 +38,14 @@ test('chanter takes over from a bagpipe-bgp that was killed: its devices stay, a
   await takeover.startChanter()
   const left = await operator('status').catch((error: Error) => error.message)
   expect(left).toContain(`links that bagpipe-bgp left and that still forward: ${BRIDGE}, ${VXLAN}`)
+  // a port that can be in no bridge, since a macvlan has it, takes nothing from the VM
+  await ip('tuntap', 'add', 'tap9', 'mode', 'tap')
+  await ip('link', 'add', 'link', 'tap9', 'name', 'mac9', 'type', 'macvlan')
+  const refused = { local_port: { linuxif: 'tap9' }, mac_address: '02:00:00:00:09:09' }
+  await expect(takeover.attach(0, refused)).rejects.toThrow('cannot set up tap9: EBUSY')
+  const { port } = takeover.network.sites[0].vm
+  expect(await ip('link', 'show', port)).toMatch(/ master evpn---/)
+  expect(await operator('status').catch((error: Error) => error.message)).toContain('stale links of chanter')
   await takeover.attach()
   const instance = await fetchJson<Record<string, string>>(
     takeover.daemon.api,

@@ -90,7 +90,10 @@ describe('GET /status', () => {
     one.driver.kernel.addLink('evpn---old', { kind: 'bridge', alias: 'chanter:old' })
     one.speaker.peers.values().next().value!.disable('')
     expect(await get('/status')).toMatchObject({
-      problems: ['no session with any peer', 'stale links of chanter: evpn---old'],
+      problems: [
+        'no session with any peer',
+        'stale links of chanter, which still forward: evpn---old: attach the ports of their VPN instances again, or delete them (ip link delete evpn---old)',
+      ],
       sessions: { established: 0, disabled: 1 },
       stale: { links: [{ name: 'evpn---old', alias: 'chanter:old' }] },
     })

@@ -60,6 +60,11 @@ export const INGREDIENTS = {
     share: 0.3,
     off: null,
   },
+  'refused-restart': {
+    what: 'kernels that refuse some of the first changes after a restart of their nodes',
+    share: 0.3,
+    off: null,
+  },
   prompt: {
     what: 'after the storm a reflector dies for good, endpoints come, go and move, and all must be right before the restart time is over',
     share: 0.25,

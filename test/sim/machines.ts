@@ -15,6 +15,7 @@ import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
 import { vpnConfig } from '../support/vpn-config.ts'
 import { Agent } from './agent.ts'
+import { watchDeletions } from './deletion-oracle.ts'
 import { Disk, type Kept } from './disk.ts'
 import { Process } from './process.ts'
 import type { Random } from './random.ts'
@@ -133,6 +134,7 @@ export class Node {
     this.agent = new Agent(around.clock)
     this.driver = new MemoryDriver(around.clock)
     this.driver.kernel.addLink(CORE, { up: true })
+    watchDeletions(this.driver, this.agent, (fault) => this.agent.wrongAnswers.push(fault))
   }
 
   /** Starts the daemon; the agent notices after a while, and sends everything again. */

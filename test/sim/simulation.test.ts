@@ -14,6 +14,7 @@ describe('a network at rest forwards by all attachments', () => {
     ['lost-side', 15],
     ['no-rtc', 24],
     ['external', 22],
+    ['refused-restart', 56],
   ] as const)('%s: seed %i', async (ingredient, seed) => {
     const { wrong, history } = await simulate(seed, [ingredient])
     expect(wrong, history.join('\n')).toEqual([])

@@ -25,7 +25,8 @@ export function drawStory(seed: number, allowed: Iterable<IngredientName>): Stor
   )
   const losses = drawLosses(seed, topology, has, storm.at(-1)!.atMs)
   const extra = drawExtra(seed, topology, has, storm)
-  const events = [...storm, ...losses, ...extra].sort((a, b) => a.atMs - b.atMs)
+  const refusals = has.has('refused-restart') ? drawRefusals(seed, [...storm, ...extra]) : []
+  const events = [...storm, ...losses, ...extra, ...refusals].sort((a, b) => a.atMs - b.atMs)
   return { seed, has, topology, events, afterwards: drawAfterwards(seed, topology, has, draft, losses) }
 }
 
@@ -51,6 +52,16 @@ function drawLosses(
     losses.push({ kind: 'cut', wire: random.pick(alive), forGood: true, atMs: atMs() })
   }
   return losses
+}
+
+/** What kernels refuse right after restarts: the first attaches, where the daemon has forgotten all. */
+function drawRefusals(seed: number, events: readonly TimedEvent[]): TimedEvent[] {
+  const random = Random.for(seed, 'refusals')
+  return events.flatMap((event) =>
+    event.kind === 'restart-node'
+      ? { kind: 'refuse', node: event.node, count: random.between(1, 5), atMs: event.atMs }
+      : [],
+  )
 }
 
 /** Route refreshes and next hops that move, between the other events. */

@@ -199,6 +199,7 @@ class ReplayDataplane {
     const own = {
       want: (entry: Entry) => void desired.set(identity(entry), entry),
       unwant: (entry: Entry) => void desired.delete(identity(entry)),
+      release: (entry: Entry) => void desired.delete(identity(entry)),
       clear() {},
     }
     return new Proxy(own as unknown as Dataplane, {

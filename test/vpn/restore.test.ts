@@ -10,6 +10,7 @@ import type { SavedState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { noEvents } from '../support/events.ts'
 import { attachRequest } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -166,6 +167,57 @@ describe('a daemon that comes after another', () => {
     life.kill()
     const second = await start(encodeState({ kernel: '', ...life.vpns.snapshot(), instances: [moved] }))
     expect(second.vpns.snapshot().instances[0]?.attachments[0]?.sequence).toBe(7)
+  })
+})
+
+describe('a daemon whose predecessor left no state', () => {
+  const second = attachRequest({ port: 'tap2', mac: 0x02_00_00_00_01_02, ip: null })
+  const third = attachRequest({ port: 'tap3', mac: 0x02_00_00_00_01_03, ip: null })
+
+  /** A network with two ports that no process knows. */
+  async function forgotten(): Promise<void> {
+    const life = await attached()
+    const attach = life.vpns.attach(second)
+    await clock.run(100)
+    await attach
+    life.kill()
+    disk = []
+    driver.kernel.addLink('tap3')
+  }
+
+  test('leaves the network as it was when the kernel refuses the first port, and adopts it with the next', async () => {
+    await forgotten()
+    const before = [held(), driver.kernel.links.get('evpn---net1')?.index]
+    const life = await start()
+    life.reconciler.complete()
+    driver.fail((op, { device }) => op === 'set' && device === 'tap3', refusal('EBUSY', 'no'))
+    const refused = life.vpns.attach(third).catch((error) => error)
+    await clock.run(200_000)
+    expect(await refused).toMatchObject({ message: 'cannot set up tap3: EBUSY: no' })
+    const now = () => [held(), driver.kernel.links.get('evpn---net1')?.index]
+    expect(now()).toEqual(before)
+    expect(decodeState(disk.at(-1)!)).toMatchObject({ instances: [], pending: [] })
+    for (const request of [attachRequest({ vni: null }), second]) {
+      const attach = life.vpns.attach(request)
+      await clock.run(200_000)
+      await attach
+    }
+    expect(now()).toEqual(before)
+    expect(driver.kernel.links.get('vxlan--net1')?.vni).toBe(100)
+  })
+
+  test('leaves the network to the next daemon when it is killed while it adopts it with a port', async () => {
+    await forgotten()
+    const before = [held(), driver.kernel.links.get('evpn---net1')?.index]
+    ;(await attached()).kill()
+    const states = disk.filter((text) => decodeState(text).instances.length === 0)
+    for (const text of [null, ...states]) {
+      const next = await start(text)
+      next.reconciler.complete()
+      await clock.run(200_000)
+      expect([held(), driver.kernel.links.get('evpn---net1')?.index]).toEqual(before)
+      next.kill()
+    }
   })
 })
 

@@ -10,11 +10,12 @@ import { VirtualNetwork } from '../support/virtual-network.ts'
 /** What a question and its answer take, in milliseconds: far more than all else. */
 const ROUND_TRIP_MS = 10_000
 
-type Commands = 'want' | 'unwant' | 'clear' | 'watchNextHop' | 'unwatchNextHop' | 'watchAddresses'
+type Commands = 'want' | 'unwant' | 'release' | 'clear' | 'watchNextHop' | 'unwatchNextHop' | 'watchAddresses'
 
 /** All that the dataplane is asked. */
 const QUESTIONS: Readonly<Record<Exclude<keyof Dataplane, Commands>, true>> = {
   survey: true,
+  staleDevices: true,
   interfaceNamed: true,
   vrfOf: true,
   vrfLeftWith: true,

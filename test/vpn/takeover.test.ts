@@ -1,58 +1,21 @@
-import { beforeEach, expect, test } from 'vitest'
-import type { Link } from '../../src/dataplane/driver.ts'
+import { expect, test } from 'vitest'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { nameSuffix } from '../../src/vpn/linux/names.ts'
-import { mac, TestNode } from '../support/node.ts'
-import { ip, peerConfig } from '../support/speakers.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
-import { VirtualNetwork } from '../support/virtual-network.ts'
+import { mac } from '../support/node.ts'
+import { clock, devicesOf, indexes, leave, leaveVrf, named, node, UUID, vrfOf } from './takeover-setup.ts'
 
-const A = '10.77.0.11'
-const B = '10.77.0.12'
-/** bagpipe-bgp's names have 8 characters of an id. */
-const UUID = '3f2a9c1e-6d0b-4c58-9b1e-0a7d5c2f4e61'
 const LIKE_IT = '3f2a9c1e-0000-4c58-9b1e-0a7d5c2f4e61'
 /** What chanter's names have of it. */
 const OUR_SUFFIX = nameSuffix(UUID, () => false)
 /** Longer than a device that was found after convergence waits for its routes. */
 const SWEPT_MS = 61_000
 
-let clock: VirtualClock
-let node: TestNode
-
-beforeEach(() => {
-  clock = new VirtualClock()
-  node = new TestNode(A, [peerConfig(B)], clock, new VirtualNetwork(clock))
-  node.withPorts('eth0', 'mpls0', 'tap1', 'tap2')
-  node.driver.kernel.holders.set(ip(A), 'eth0')
-})
-
-const links = () => node.driver.kernel.links
-const named = (name: string): Link | undefined => links().get(name)
-
-/** What bagpipe-bgp leaves for an instance whose id begins like that, with a port in its bridge. */
-function leave(suffix: string, traits: Partial<Link> = {}, bridge = `evpn---${suffix}`): void {
-  const { kernel } = node.driver
-  kernel.addLink(bridge, { kind: 'bridge', owned: bridge.startsWith('evpn---'), up: true })
-  kernel.addLink(`vxlan--${suffix}`, {
-    ...{ kind: 'vxlan', vni: 100, port: 4789, local: ip(A), up: true, owned: true, outdated: true },
-    ...traits,
-  })
-  kernel.enslave(`vxlan--${suffix}`, bridge)
-  for (const port of ['tap1', 'tap2']) kernel.enslave(port, bridge)
-}
-
-const devicesOf = (id: string) => {
-  const instance = node.vpns.instances.get(id)
-  return instance?.type === 'evpn' ? instance.forwarding.state.devices : undefined
-}
 /** The devices that a verification reports as bagpipe-bgp's still. */
 const outdated = async () => {
   const verifying = node.reconciler.verifier.verify()
   clock.advance(1)
   return (await verifying).outdated
 }
-const indexes = (...names: string[]) => names.map((name) => named(name)?.index)
 
 test.each([
   ['an id of its own', 'net1', 'net1', 'net1', true],
@@ -152,23 +115,18 @@ test('an instance without a VNI keeps that of its device, and no other gets it',
   expect([vniOf('net1'), vniOf(UUID)]).toEqual([17, 16])
 })
 
+test.each([0, SWEPT_MS])('each port of an adopted bridge is attached, %i ms after the first', async (ms) => {
+  leave('net1')
+  await node.attach()
+  clock.advance(ms)
+  await node.attach({ port: 'tap2', mac: mac('02:00:00:00:01:02'), ip: null })
+  expect(node.isInStep).toBe(true)
+})
+
 test('a device that is not of bagpipe-bgp stays refused, with the command that frees the name', async () => {
   leave('net1', { owned: false })
   await expect(node.attach()).rejects.toThrow('delete it (ip link delete vxlan--net1), or rename it')
 })
-
-/** The VRF of bagpipe-bgp's instance `n`, with a port. */
-function leaveVrf(n: number, port: string): void {
-  const { kernel } = node.driver
-  kernel.addLink(`bvrf-${n}`, { kind: 'vrf', table: 1000 + n, owned: true, up: true })
-  kernel.enslave(port, `bvrf-${n}`)
-  kernel.setUp(port)
-}
-
-const vrfOf = (id: string) => {
-  const instance = node.vpns.instances.get(id)
-  return instance?.type === 'ipvpn' ? instance.forwarding.state : undefined
-}
 
 test('a VRF is adopted by the instance whose first port is in it, and goes with the last detach', async () => {
   leaveVrf(3, 'tap1')

@@ -62,6 +62,17 @@ export class DesiredState {
     this.schedule()
   }
 
+  release(entry: Entry): void {
+    const device = this.devices.all.get(entry.device)
+    if (device === undefined) return
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
+    if (isTableEntry(entry)) device.tables.get(entry.kind)?.release(entry)
+    else device.release(entry)
+    this.devices.release(device)
+    this.schedule()
+  }
+
   clear(entries: readonly Entry[]): void {
     const left = entries.filter((entry) => !this.statuses.wants(entry))
     for (const entry of left) this.want(entry)

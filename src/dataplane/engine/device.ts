@@ -6,6 +6,7 @@ import {
   isPortEntry,
   type LinkEntry,
   type PortEntry,
+  portDefinition,
   TABLE_KINDS,
   type TableEntry,
   type TableKind,
@@ -118,6 +119,12 @@ export class Device {
     )
   }
 
+  /** Whether it holds no owned entries, now that it has been enslaved as that link. */
+  isEmptiedAs(link: Link): boolean {
+    if (this.index !== null || this.dump !== null || this.port === null) return false
+    return portDefinition(this.port.kind).isEmptied?.(link) ?? false
+  }
+
   /** How many entries of it are wanted. */
   get size(): number {
     let size = Number(this.link !== null) + Number(this.port !== null)
@@ -216,6 +223,12 @@ export class Device {
     own(this).disturbed = true
   }
 
+  /** Queues all wanted entries, since unwanted ones may have come, gone or changed as well. */
+  refill(): void {
+    this.disturb()
+    for (const table of this.tables.values()) table.refill()
+  }
+
   /** Records that everything wanted of it is known. */
   setComplete(): void {
     own(this).complete = true
@@ -270,6 +283,12 @@ export class Device {
       own(this).leavingLink = this.link ?? this.leavingLink
       own(this).link = null
     }
+  }
+
+  /** Drops the desired state of its link or port, and leaves that as it is. */
+  release(entry: DeviceEntry): void {
+    if (isPortEntry(entry)) own(this).port = null
+    else own(this).link = null
   }
 
   table(kind: TableKind): AnyTable {

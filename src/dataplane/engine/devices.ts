@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
-import { masterOf, type PortEntry, portDefinition } from '../kinds/index.ts'
+import { masterOf, type PortEntry } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { type Refusal, unreadable } from '../refusal.ts'
 import { Dependents } from './dependents.ts'
@@ -222,9 +222,21 @@ export class Devices {
     }
   }
 
+  /** Drops a device of which nothing is wanted or to be removed any more, whatever the kernel holds of it. */
+  release(device: Device): void {
+    if (!device.isUnwanted || device.leavingSize > 0) return
+    this.dumps.drop(device)
+    this.removals.all.delete(device)
+    this.forget(device)
+  }
+
   /** Drops a device of which nothing is left. */
   private forgetIdle(device: Device): void {
     if (!device.isIdle || this.removals.all.has(device) || this.dumps.has(device)) return
+    this.forget(device)
+  }
+
+  private forget(device: Device): void {
     if (this.isCurrent(device)) this.all.delete(device.name)
     this.unplaced.delete(device)
     this.crossing.delete(device)
@@ -267,7 +279,7 @@ export class Devices {
     if (device.link !== null) this.dependents.touchPortsOf(new Set([device.name]))
     // the table of a VRF outlives its device
     if (fresh && link.table === null) this.begin(device, link)
-    else if (moved && isEmptied(device, link)) this.adoptEmpty(device, link)
+    else if (moved && device.isEmptiedAs(link)) this.adoptEmpty(device, link)
     else if (fresh || device.index === null || device.unsure) this.dumps.start(device)
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
@@ -283,15 +295,9 @@ export class Devices {
   private fail(entry: Entry, refusal: Refusal): void {
     this.exceptions.failed(entry, refusal)
     const { device, kind } = entry
+    const { text: reason, code } = refusal
     const attempts = this.exceptions.status(entry)?.attempts ?? 1
-    this.events.emit({
-      type: 'device-failed',
-      device,
-      kind,
-      reason: refusal.text,
-      code: refusal.code,
-      attempts,
-    })
+    this.events.emit({ type: 'device-failed', device, kind, reason, code, attempts })
   }
 
   private lose(device: Device): void {
@@ -317,8 +323,7 @@ export class Devices {
   }
 
   private refill(device: Device): void {
-    device.disturb()
-    for (const table of device.tables.values()) table.refill()
+    device.refill()
     this.exceptions.retryEntries(device.name)
   }
 
@@ -341,10 +346,4 @@ export class Devices {
     const isOurs = master !== undefined && master.link !== null && master.failure === null
     if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
   }
-}
-
-/** Whether a device that has just been enslaved holds no owned entries. */
-function isEmptied({ index, port, dump }: Device, link: Link): boolean {
-  if (index !== null || dump !== null || port === null) return false
-  return portDefinition(port.kind).isEmptied?.(link) ?? false
 }

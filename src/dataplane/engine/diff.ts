@@ -1,4 +1,7 @@
 import { type Key, KeyMap } from '../../values/key-map.ts'
+import type { Layout } from '../kinds/definition.ts'
+import type { TableEntry } from '../kinds/index.ts'
+import type { Fault } from '../model.ts'
 
 export interface Difference<K extends Key, V> {
   /** Wanted entries that are absent or different. */
@@ -21,4 +24,19 @@ export function diff<K extends Key, V>(
   const extra = new KeyMap<K, V>()
   for (const [key, value] of actual) if (!wanted.has(key)) extra.set(key, value)
   return { missing, extra }
+}
+
+/** Wanted entries of a device that differ from the observed ones. */
+export function* lacking<E extends TableEntry, K extends Key, V>(
+  wanted: KeyMap<K, V>,
+  observed: KeyMap<K, V>,
+  { entry, same }: Layout<E, K, V>,
+  device: string,
+): Generator<Fault, void> {
+  for (const [key, value] of wanted) {
+    const other = observed.get(key)
+    if (other === undefined) yield { fault: 'missing', entry: entry(device, key, value), found: null }
+    else if (!same(other, value))
+      yield { fault: 'different', entry: entry(device, key, value), found: entry(device, key, other) }
+  }
 }

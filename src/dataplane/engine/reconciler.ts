@@ -25,6 +25,7 @@ import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
 import { type NeededSetting, neededSettings } from './settings.ts'
+import { staleDevices } from './stale-devices.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { tightUnderlays } from './tight-underlays.ts'
@@ -172,6 +173,10 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.desired.unwant(entry)
   }
 
+  release(entry: Entry): void {
+    this.desired.release(entry)
+  }
+
   clear(entries: readonly Entry[]): void {
     this.desired.clear(entries)
   }
@@ -205,6 +210,10 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   survey(asked: PortQuestion): PortSurvey {
     this.devices.asked()
     return survey(asked, this.driver)
+  }
+
+  staleDevices(entries: readonly Entry[]): readonly string[] {
+    return staleDevices(entries, this.devices.all, this.driver)
   }
 
   isolationOf(bridge: string): Isolation {

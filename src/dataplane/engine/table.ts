@@ -4,7 +4,7 @@ import { type Mark, Queue } from '../../values/queue.ts'
 import type { Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
-import { diff } from './diff.ts'
+import { diff, lacking } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
 import { NeededInterfaces } from './needed-interfaces.ts'
 
@@ -107,14 +107,20 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
+    const value = this.release(entry)
+    if (value !== undefined) this.leave(this.layout.key(entry), value)
+    return value !== undefined
+  }
+
+  /** Makes the entry unwanted, and leaves it in the kernel; returns its value if it was wanted. */
+  release(entry: E): V | undefined {
     const key = this.layout.key(entry)
     const value = this.wanted.take(key)
-    if (value === undefined) return false
+    if (value === undefined) return undefined
     if (this.stuck.size > 0) this.stuck.delete(key)
     this.needed.remove(value)
     this.outdated = true
-    this.leave(key, value)
-    return true
+    return value
   }
 
   /** Whether an entry of this identity is wanted. */
@@ -258,7 +264,8 @@ export class Table<E extends TableEntry, K extends Key, V> {
       found.set(this.layout.key(entry), this.layout.value(entry))
       if (found.size % SLICE === 0) yield
     }
-    yield* this.lacking(found)
+    // at once, since the desired state must not change meanwhile
+    yield* [...lacking(this.wanted, found, this.layout, this.device)]
     let passed = 0
     for (const [key, value] of found) {
       if (++passed % SLICE === 0) yield
@@ -314,19 +321,6 @@ export class Table<E extends TableEntry, K extends Key, V> {
     for (const entry of this.sets.waiting()) if (this.wants(entry)) keys.add(this.layout.key(entry))
     for (const key of sent) if (this.wanted.has(key)) keys.add(key)
     return { size: keys.size, has: (entry) => keys.has(this.layout.key(entry)) }
-  }
-
-  /** Wanted entries that differ from the observed ones; computed at once, since the desired state must not change meanwhile. */
-  private lacking(found: KeyMap<K, V>): Fault[] {
-    const faults: Fault[] = []
-    for (const [key, value] of this.wanted) {
-      const other = found.get(key)
-      if (other !== undefined && this.layout.same(other, value)) continue
-      const entry = this.layout.entry(this.device, key, value)
-      if (other === undefined) faults.push({ fault: 'missing', entry, found: null })
-      else faults.push({ fault: 'different', entry, found: this.layout.entry(this.device, key, other) })
-    }
-    return faults
   }
 
   /** Queues the removal of an entry that is not wanted. */

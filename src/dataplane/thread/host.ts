@@ -4,7 +4,7 @@ import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
 import type { EntryStatus } from '../model.ts'
 import { answers, type Lists } from '../view.ts'
-import type { Call, Calls, Order, Report, Slice } from './messages.ts'
+import { type Call, type Calls, CHANGES, type Order, type Report, type Slice } from './messages.ts'
 import { type PackedStatuses, packStatuses, unpack } from './packing.ts'
 
 type Walk = Iterator<Slice>
@@ -44,6 +44,7 @@ export class ThreadHost {
       vrfOf: (alias) => reconciler.vrfOf(alias),
       vrfLeftWith: (port, bridge) => reconciler.vrfLeftWith(port, bridge),
       survey: (asked) => reconciler.survey(asked),
+      staleDevices: (entries) => reconciler.staleDevices(entries),
       vxlansOn: (port) => reconciler.vxlansOn(port),
       isVniTaken: (vni, port) => reconciler.isVniTaken(vni, port),
       isolationOf: (bridge) => reconciler.isolationOf(bridge),
@@ -67,13 +68,11 @@ export class ThreadHost {
   take(order: Order): void {
     const { reconciler } = this
     switch (order.do) {
-      case 'want': {
+      case 'change': {
         this.report({ tell: 'taken' })
         let i = 0
-        for (const entry of unpack(order.entries))
-          if (order.wanted[i++] === 1) reconciler.want(entry)
-          else reconciler.unwant(entry)
-        assert(i === order.wanted.length, 'a message has more changes than entries', i)
+        for (const entry of unpack(order.entries)) reconciler[CHANGES[order.changes[i++]!]!](entry)
+        assert(i === order.changes.length, 'a message has more changes than entries', i)
         return
       }
       case 'clear':

@@ -49,10 +49,14 @@ export interface Slices {
 
 export type Slice = Slices[keyof Slices]
 
+/** What may become of an entry, each as the `Dataplane` does it. */
+export const CHANGES = ['unwant', 'want', 'release'] as const
+export type Change = (typeof CHANGES)[number]
+
 /** To the thread; it acts on them in order. */
 export type Order =
-  /** Entries that become wanted, and those that become unwanted, where `wanted` is 0. */
-  | { readonly do: 'want'; readonly entries: PackedEntries; readonly wanted: Uint8Array }
+  /** Changes of the desired state: what becomes of each entry, as a position in `CHANGES`. */
+  | { readonly do: 'change'; readonly entries: PackedEntries; readonly changes: Uint8Array }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'resync'; readonly ms: number }
   | { readonly do: 'start' | 'complete' | 'watchAddresses' }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { identity } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
-import type { Order } from './messages.ts'
+import { CHANGES, type Change, type Order } from './messages.ts'
 import { pack } from './packing.ts'
 
 /** Maximum number of desired-state changes in one message to the thread. */
@@ -32,8 +32,8 @@ export class Outbox {
   private readonly post: (order: Order) => void
   private readonly bounds: Bounds
   private changes: Entry[] = []
-  /** Of each change, whether the entry is wanted. */
-  private wanted: number[] = []
+  /** Of each change, what becomes of the entry, as a position in `CHANGES`. */
+  private kinds: number[] = []
   private orders: Waiting[] = []
   private underway = 0
   /** Changes that were sent. */
@@ -52,10 +52,10 @@ export class Outbox {
     return this.changes.length
   }
 
-  change(entry: Entry, isWanted: boolean): void {
+  change(entry: Entry, change: Change): void {
     if (this.changes.length === 0) this.clock.soon(() => this.flush())
     this.changes.push(entry)
-    this.wanted.push(Number(isWanted))
+    this.kinds.push(CHANGES.indexOf(change))
     if (this.changes.length % BATCH === 0) this.flush()
     if (this.changes.length >= this.limit) this.compact()
   }
@@ -79,14 +79,14 @@ export class Outbox {
       const to = Math.min(from + BATCH, this.changes.length)
       const entries = pack(this.changes.slice(from, to))
       this.underway++
-      this.post({ do: 'want', entries, wanted: Uint8Array.from(this.wanted.slice(from, to)) })
+      this.post({ do: 'change', entries, changes: Uint8Array.from(this.kinds.slice(from, to)) })
       this.sent += to - from
       from = to
       this.postOrders()
     }
     if (from === 0) return
     this.changes = this.changes.slice(from)
-    this.wanted = this.wanted.slice(from)
+    this.kinds = this.kinds.slice(from)
     if (this.changes.length === 0) this.limit = this.bounds.kept
   }
 
@@ -103,7 +103,7 @@ export class Outbox {
     }
     const kept = [...last.values()]
     this.changes = kept.map((i) => this.changes[i]!)
-    this.wanted = kept.map((i) => this.wanted[i]!)
+    this.kinds = kept.map((i) => this.kinds[i]!)
     const end = this.sent + kept.length
     for (const waiting of this.orders) waiting.after = end
     this.limit = Math.max(this.bounds.kept, 2 * kept.length)

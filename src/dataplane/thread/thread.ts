@@ -82,11 +82,15 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   }
 
   want(entry: Entry): void {
-    this.outbox.change(entry, true)
+    this.outbox.change(entry, 'want')
   }
 
   unwant(entry: Entry): void {
-    this.outbox.change(entry, false)
+    this.outbox.change(entry, 'unwant')
+  }
+
+  release(entry: Entry): void {
+    this.outbox.change(entry, 'release')
   }
 
   clear(entries: readonly Entry[]): void {
@@ -148,6 +152,10 @@ export class ForwardingThread implements Dataplane, DataplaneView {
 
   survey(asked: PortQuestion) {
     return this.call('survey', asked)
+  }
+
+  staleDevices(entries: readonly Entry[]) {
+    return this.call('staleDevices', entries)
   }
 
   vxlansOn(port: number) {

@@ -81,7 +81,7 @@ export class Admission {
     const reason = isNew ? this.unfitPort(port, request, bridge, found) : null
     if (reason !== null) throw new RequestError('PORT_UNUSABLE', `local_port: ${port.name} ${reason}`)
     checkMac(request, port, found.macOwner, instance)
-    return { ...request, port: port.name, linuxBridge }
+    return { ...request, port: port.name, linuxBridge, mayBeStale: found.master?.owned === true }
   }
 
   private linuxBridge(

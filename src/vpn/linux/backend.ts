@@ -11,7 +11,7 @@ import { Admission } from './admission.ts'
 import { EvpnDevices } from './evpn-devices.ts'
 import { IrbInterfaces } from './irb-interfaces.ts'
 import { refusalOf } from './kernel-refusal.ts'
-import { LinuxMacVrf, type MacVrfDevices } from './mac-vrf.ts'
+import { LinuxMacVrf } from './mac-vrf.ts'
 import { MplsTransport } from './mpls-transport.ts'
 import { aliasOf } from './names.ts'
 import { PortSharing } from './port-sharing.ts'
@@ -87,18 +87,18 @@ export class LinuxBackend implements VpnBackend {
   async createEvpn(id: string, vni: number, linuxBridge: string | null): Promise<EvpnForwarding> {
     const suffix = this.evpnDevices.takeSuffix(id)
     try {
-      const devices = await this.evpnDevices.choose(id, { linuxBridge, suffix, vni })
+      const { devices, mayBeStale } = await this.evpnDevices.choose(id, { linuxBridge, suffix, vni })
       this.evpnDevices.claim(devices, id)
-      return this.macVrf(id, vni, suffix, devices)
+      return this.macVrf({ id, vni, suffix, devices }, mayBeStale)
     } catch (error) {
       this.evpnDevices.releaseSuffix(suffix)
       throw error
     }
   }
 
-  restoreEvpn({ id, vni, suffix, devices }: EvpnState): EvpnForwarding {
-    this.evpnDevices.reclaim(devices, suffix, id)
-    return this.macVrf(id, vni, suffix, devices)
+  restoreEvpn(state: EvpnState): EvpnForwarding {
+    this.evpnDevices.reclaim(state.devices, state.suffix, state.id)
+    return this.macVrf(state, false)
   }
 
   async createIpVpn({ instanceId: id, port, irb }: ResolvedRequest, nextNumber: () => number) {
@@ -177,9 +177,12 @@ export class LinuxBackend implements VpnBackend {
     return onlyReceives || this.config.drivers[type] === 'dummy' ? 'receive' : 'alone'
   }
 
-  private macVrf(id: string, vni: number, suffix: string, devices: MacVrfDevices): LinuxMacVrf {
+  private macVrf(
+    { id, vni, suffix, devices }: Pick<EvpnState, 'id' | 'vni' | 'suffix' | 'devices'>,
+    mayBeStale: boolean,
+  ): LinuxMacVrf {
     const free = () => this.evpnDevices.release(devices, suffix, id)
-    const own = { suffix, devices, alias: aliasOf(id), vni, vxlan: this.config, free }
+    const own = { suffix, devices, mayBeStale, alias: aliasOf(id), vni, vxlan: this.config, free }
     return new LinuxMacVrf(own, this.dataplanes.of('evpn'))
   }
 

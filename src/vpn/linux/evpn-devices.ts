@@ -2,9 +2,15 @@ import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, Interface } from '../../dataplane/model.ts'
 import { formatIp, isIpv4 } from '../../values/address.ts'
 import type { MacVrfDevices, VxlanOptions } from './mac-vrf.ts'
-import { bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './names.ts'
+import { aliasOf, bagpipeVxlanName, bridgeName, nameSuffix, vxlanName } from './names.ts'
 
 type Vtep = Pick<VxlanOptions, 'vxlanPort' | 'vtep'>
+
+interface ChosenDevices {
+  readonly devices: MacVrfDevices
+  /** Whether some of them were there before. */
+  readonly mayBeStale: boolean
+}
 
 /** The bridges and VXLAN devices of EVPN instances: each has a bridge of its own. */
 export class EvpnDevices {
@@ -36,12 +42,13 @@ export class EvpnDevices {
   async choose(
     id: string,
     { linuxBridge, suffix, vni }: { linuxBridge: string | null; suffix: string; vni: number },
-  ): Promise<MacVrfDevices> {
-    const [found, named, ...links] = await Promise.all([
+  ): Promise<ChosenDevices> {
+    const [found, other, ...links] = await Promise.all([
       linuxBridge === null ? undefined : this.dataplane.vxlanIn(linuxBridge, vni),
-      this.leftFor(id),
-      ...[bridgeName(suffix), vxlanName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
+      this.bagpipeVxlan(id, suffix),
+      ...[vxlanName(suffix), bridgeName(suffix)].map((name) => this.dataplane.interfaceNamed(name)),
     ])
+    const named = this.leftFor(id, [links[0], other])
     const externalVxlan = found !== undefined && !found.owned
     const reason = externalVxlan ? unusable(found, this.vtep) : null
     if (reason !== null)
@@ -50,20 +57,21 @@ export class EvpnDevices {
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
     const left = found ?? (named?.vni === vni ? named : undefined)
-    const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left) : null
-    const bridge = linuxBridge ?? (await this.renamed(leftBridge, bridgeName(suffix)))
-    const isLeft = left?.owned === true && left.alias === null
-    const vxlan = isLeft
-      ? await this.renamed(left.name, vxlanName(suffix))
-      : (left?.name ?? vxlanName(suffix))
+    const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left, id) : undefined
+    const bridge = linuxBridge ?? (await this.adopted(leftBridge, bridgeName(suffix)))
+    const vxlan = await this.adopted(left, vxlanName(suffix))
     const own = [...(linuxBridge === null ? [bridge] : []), ...(externalVxlan ? [] : [vxlan])]
     for (const link of links) if (link !== undefined && own.includes(link.name)) checkFree(link)
-    return { bridge, externalBridge: linuxBridge !== null, vxlan, externalVxlan }
+    const mayBeStale = linuxBridge !== null || left !== undefined || links.some((link) => link?.owned)
+    const devices = { bridge, externalBridge: linuxBridge !== null, vxlan, externalVxlan }
+    return { devices, mayBeStale }
   }
 
-  /** The VNI of the VXLAN device that bagpipe-bgp left for an instance; null where there is none. */
+  /** The VNI of the VXLAN device that an earlier process left for an instance; null where there is none. */
   async vniLeftFor(id: string): Promise<number | null> {
-    return (await this.leftFor(id))?.vni ?? null
+    const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
+    const own = this.dataplane.interfaceNamed(vxlanName(suffix))
+    return this.leftFor(id, await Promise.all([own, this.bagpipeVxlan(id, suffix)]))?.vni ?? null
   }
 
   /** Whether a VXLAN device of the node has the VNI. */
@@ -99,25 +107,39 @@ export class EvpnDevices {
     return this.suffixes.has(suffix) || this.users.has(bridgeName(suffix))
   }
 
-  /** The VXLAN device with the name that bagpipe-bgp gives the instance's, if it left one that no instance has adopted. */
-  private async leftFor(id: string): Promise<Interface | undefined> {
-    const link = await this.dataplane.interfaceNamed(bagpipeVxlanName(id))
-    const isLeft = link?.kind === 'vxlan' && link.owned && link.alias === null
-    return isLeft && link.port === this.vtep.vxlanPort ? link : undefined
+  /** The interface with the name that bagpipe-bgp gives the instance's VXLAN device, where chanter gives it another. */
+  private async bagpipeVxlan(id: string, suffix: string): Promise<Interface | undefined> {
+    const name = bagpipeVxlanName(id)
+    return name === vxlanName(suffix) ? undefined : this.dataplane.interfaceNamed(name)
   }
 
-  /** The name of a device that bagpipe-bgp left, from now on: ours, or its present one where the kernel cannot rename it. */
-  private async renamed(present: string | null, name: string): Promise<string> {
-    if (present === null || present === name) return name
-    return (await this.dataplane.rename(present, name)) ? name : present
+  /** The VXLAN device that an earlier process made for the instance. */
+  private leftFor(id: string, links: readonly (Interface | undefined)[]): Interface | undefined {
+    return links.find(
+      (link) => link?.kind === 'vxlan' && link.port === this.vtep.vxlanPort && isLeftFor(id, link),
+    )
   }
 
-  /** The bridge that bagpipe-bgp made for a VXLAN device; null where there is none. */
-  private async bridgeLeftWith(vxlan: Interface | undefined): Promise<string | null> {
-    const name = vxlan?.owned && vxlan.alias === null ? vxlan.master : null
+  /** The name of a device from now on: that of a present one, which is `name` where bagpipe-bgp left it and the kernel can rename it. */
+  private async adopted(link: Interface | undefined, name: string): Promise<string> {
+    if (link === undefined) return name
+    const isMarked = link.alias !== null || !link.owned
+    return isMarked || link.name === name || !(await this.dataplane.rename(link.name, name))
+      ? link.name
+      : name
+  }
+
+  /** The bridge that an earlier process made for a VXLAN device. */
+  private async bridgeLeftWith(vxlan: Interface | undefined, id: string): Promise<Interface | undefined> {
+    const name = vxlan !== undefined && isLeftFor(id, vxlan) ? vxlan.master : null
     const bridge = name === null ? undefined : await this.dataplane.interfaceNamed(name)
-    return bridge?.kind === 'bridge' && bridge.owned && bridge.alias === null ? bridge.name : null
+    return bridge?.kind === 'bridge' && isLeftFor(id, bridge) ? bridge : undefined
   }
+}
+
+/** Whether the instance can adopt a device: one of bagpipe-bgp, or one that has the instance's mark, since its state is lost or an attach was refused. */
+function isLeftFor(id: string, { owned, alias }: Interface): boolean {
+  return owned && (alias === null || alias === aliasOf(id))
 }
 
 function checkFree({ name, owned }: Interface): void {

@@ -26,7 +26,8 @@ export class IrbInterfaces {
   /** The request with the name of its port. Throws `RequestError`. */
   resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
-    if (typeof port === 'string') return { ...request, port, irb: null }
+    const mayBeStale = true // of a veth pair only the kernel knows
+    if (typeof port === 'string') return { ...request, port, irb: null, mayBeStale }
     const { evpn } = port
     if (type !== 'ipvpn')
       throw new RequestError(
@@ -39,9 +40,9 @@ export class IrbInterfaces {
     const ip = request.ip?.ip ?? null
     if (!joined.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
     const [present] = joined
-    if (present !== undefined) return { ...request, port: present.port, irb: present.irb }
+    if (present !== undefined) return { ...request, port: present.port, irb: present.irb, mayBeStale }
     const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
-    return { ...request, port: vrfEnd, irb: { evpn, device: bridgeEnd } }
+    return { ...request, port: vrfEnd, irb: { evpn, device: bridgeEnd }, mayBeStale }
   }
 
   /** The entries of an endpoint, including those in the bridge of its IRB. */

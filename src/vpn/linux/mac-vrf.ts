@@ -17,6 +17,7 @@ export interface LinuxMacVrfConfig {
   /** The distinguishing part of its devices' names. */
   readonly suffix: string
   readonly devices: MacVrfDevices
+  readonly mayBeStale: boolean
   /** Mark of its devices. */
   readonly alias: string
   readonly vni: number
@@ -43,6 +44,10 @@ export class LinuxMacVrf implements EvpnForwarding {
 
   get bridge(): string {
     return this.devices.bridge
+  }
+
+  get mayBeStale(): boolean {
+    return this.config.mayBeStale
   }
 
   get deviceNames(): readonly string[] {

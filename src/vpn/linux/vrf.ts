@@ -51,6 +51,7 @@ class LinuxRoute {
 
 /** A VRF as a VRF device with its routing table. */
 export class LinuxVrf implements IpVpnForwarding {
+  readonly mayBeStale = true
   private readonly config: LinuxVrfConfig
   private readonly transport: MplsTransport
   private readonly dataplane: Dataplane

@@ -92,6 +92,27 @@ export function adoption(t: Fixture): void {
       expect(t.lab.indexOf('theirs')).toBeDefined()
     })
 
+    test('what is released stays as it was, and is adopted by the next who wants it', async () => {
+      await wantInPlace(...everything)
+      t.restart()
+      const adopted = [...e.network, e.local(1), e.remote(2)]
+      const impossible = { ...e.tapPort, device: 'nope' }
+      expect([...t.dataplane.staleDevices([...adopted, impossible])].sort()).toEqual(['br0', 'tap1', 'vx0'])
+      expect(await t.want(...adopted, impossible)).toMatchObject([{ entry: impossible }])
+      expect(t.dataplane.staleDevices(adopted)).toEqual([])
+      for (const entry of adopted) t.dataplane.release(entry)
+      t.dataplane.unwant(impossible)
+      t.dataplane.complete()
+      await t.lab.wait(t.dataplane.gone([...adopted, impossible]))
+      await t.lab.calm()
+      for (const entry of everything) expect(t.lab.holds(entry), JSON.stringify(entry)).toBe(true)
+      expect(t.dataplane.statuses.counts()).toMatchObject({ wanted: 0 })
+      expect(t.dataplane.verifier.orphans().map(({ name }) => name)).toEqual(['br0', 'vx0'])
+      await wantInPlace(...everything)
+      for (const entry of e.network) t.dataplane.unwant(entry)
+      expect(t.dataplane.staleDevices(e.network)).toEqual([])
+    })
+
     test('entries without our ownership mark stay', async () => {
       await wantInPlace(...everything)
       const theirs = [e.remote(50, '192.0.2.50'), e.neighbour('10.0.0.50', 50)]
