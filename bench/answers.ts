@@ -14,11 +14,11 @@ import { Watcher } from './watcher.ts'
 /**
  * How long a small request waits while others ask for much of a node with many routes, and what memory the daemon holds before, meanwhile and after.
  * Needs root and a build; everything happens in network namespaces of its own.
- *   npx tsx bench/answers.ts [ROUTES] [SECONDS A LOAD] [FORWARDING_THREAD]
+ *   npx tsx bench/answers.ts [ROUTES] [SECONDS A LOAD] [FORWARDING_THREAD] [LOADS]
  */
 
 const [routes = 100_000, seconds = 6] = process.argv.slice(2, 4).map(Number)
-const thread = process.argv[4] ?? 'false'
+const [thread = 'false', part = ''] = process.argv.slice(4)
 
 const REFLECTOR = '10.77.0.1'
 const INSTANCE = '/looking-glass/vpns/instances/net1'
@@ -101,13 +101,14 @@ try {
   print(`RSS 10 s later: ${megabytes(pid)} MB`)
   const idle = await pings(daemon.api, Math.max(seconds, 1) * 1000)
   print(`/ping alone: p50 ${quantile(idle, 0.5)} p99 ${quantile(idle, 0.99)} max ${quantile(idle, 1)} ms`)
-  for (const [name, load] of Object.entries(seconds > 0 ? LOADS : {})) {
+  const loads = Object.entries(LOADS).filter(([name]) => seconds > 0 && name.includes(part))
+  for (const [name, load] of loads) {
     const before = megabytes(pid)
     let peak = before
     const sampling = setInterval(() => {
       peak = Math.max(peak, megabytes(pid))
     }, 50)
-    const asking = crowd({ server: daemon.api, ...load })
+    const asking = await crowd({ server: daemon.api, ...load })
     await pause(500)
     const taken = await pings(daemon.api, seconds * 1000)
     const { answers, octets, closed } = await asking.end()

@@ -19,10 +19,12 @@ export interface CrowdCounts {
   readonly closed: number
 }
 
-/** Starts a crowd in a thread of its own, which reads answers and parses nothing; resolves at its end, with its counts. */
-export function crowd(options: CrowdOptions): { end(): Promise<CrowdCounts> } {
+/** Starts a crowd in a thread of its own, which reads answers and parses nothing; resolves when it has begun to ask. */
+export async function crowd(options: CrowdOptions): Promise<{ end(): Promise<CrowdCounts> }> {
   const worker = new Worker(new URL(import.meta.url), { workerData: options })
+  await new Promise((resolve) => worker.once('message', resolve))
   return {
+    /** Resolves with its counts. */
     async end() {
       const counts = new Promise<CrowdCounts>((resolve) => worker.once('message', resolve))
       worker.postMessage('end')
@@ -57,5 +59,6 @@ if (parentPort !== null) {
     })
   }
   for (let i = 0; i < connections; i++) ask()
+  parentPort.postMessage('begun')
   parentPort.once('message', () => parentPort?.postMessage(counts))
 }

@@ -22,6 +22,6 @@ const lacking = CAPABILITIES.filter(([, bit]) => has('CapBnd', bit) && !has('Cap
 if (lacking.length === 0 || field('NoNewPrivs') === '1') await import(MAIN)
 else {
   const names = lacking.map(([name]) => `+${name}`).join(',')
-  const words = ['setpriv', '--inh-caps', names, '--ambient-caps', names, process.execPath, MAIN]
-  process.execve?.(SETPRIV, [...words, ...process.argv.slice(2)], process.env)
+  const words = ['setpriv', '--inh-caps', names, '--ambient-caps', names, process.execPath]
+  process.execve?.(SETPRIV, [...words, ...process.execArgv, MAIN, ...process.argv.slice(2)], process.env)
 }

@@ -138,3 +138,15 @@ describe('.github/workflows/ci.yml', () => {
     for (const target of targets) expect(read('Makefile')).toMatch(new RegExp(`^${target}:`, 'm'))
   })
 })
+
+test('however chanter is started, it limits the young generation in the same way', () => {
+  const [limit, ...others] = [...read('bin/chanter').matchAll(/^exec "\$node" (--\S+)/gm)].map(
+    ([, option]) => option,
+  )
+  expect([limit, others]).toEqual([expect.stringMatching(/^--max-semi-space-size=\d+$/), []])
+  const entries = [...read('Dockerfile').matchAll(/^ENTRYPOINT (.*)$/gm)].map(([, words = '']) =>
+    JSON.parse(words),
+  )
+  expect(entries.length).toBeGreaterThan(0)
+  for (const words of entries) expect(words.slice(0, 2)).toEqual(['node', limit])
+})

@@ -5,6 +5,7 @@ import { EVPN } from '../src/bgp/family.ts'
 import { AttributePool } from '../src/bgp/rib/attribute-pool.ts'
 import { localSource, type Route } from '../src/bgp/rib/route.ts'
 import { assert, BrokenInvariant } from '../src/values/assert.ts'
+import type { Slots } from '../src/values/slots.ts'
 import { Attachments } from '../src/vpn/attachments.ts'
 import { Identifiers } from '../src/vpn/identifiers.ts'
 import { logged } from './support/events.ts'
@@ -60,7 +61,7 @@ test('a broken invariant in a session resets that session, is logged, and concer
   const countOf = (address: string) => us.peers.get(ip(address))!.source.routeCount
   expect([countOf(B), countOf(C)]).toEqual([1, 1])
 
-  ;(us.peers.get(ip(B))!.source.routes.get(EVPN) as Set<Route>).clear()
+  ;(us.peers.get(ip(B))!.source.routes.get(EVPN) as Slots<Route>).remove(0)
   b!.withdraw(source, EVPN, macRoute(B, '02:00:00:00:00:01', null))
   await clock.run(1000)
   expect(lines.map((line) => JSON.parse(line))).toMatchObject([

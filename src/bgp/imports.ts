@@ -35,7 +35,7 @@ export class Imports<R extends Route> implements Subscriber {
       () => rib.hasChanges,
       {
         forget: (route) => this.forget(route),
-        keep: (route) => this.keep(route),
+        keep: (route) => importer.learn(route, route),
         routes: () => this.byKey.values(),
       },
     )
@@ -84,14 +84,6 @@ export class Imports<R extends Route> implements Subscriber {
   private forget(route: R): void {
     this.byKey.delete(route.key)
     this.importer.unlearn(route)
-  }
-
-  private keep(route: R): boolean {
-    const before = this.byKey.get(route.key)
-    if (before !== undefined && before !== route) return false
-    this.byKey.set(route.key, route)
-    this.importer.learn(route, before)
-    return true
   }
 
   /** The imported routes, as a live view. */

@@ -6,8 +6,8 @@ import { isStale, markGone, type Route } from './rib/route.ts'
 export interface VanishedListener<R extends Route> {
   /** The route is gone. */
   forget(route: R): void
-  /** The route stays, as a stale one. False where it was forgotten before and another has replaced it. */
-  keep(route: R): boolean
+  /** The route stays, as a stale one. */
+  keep(route: R): void
   /** The present routes, including those just withdrawn. */
   routes(): Iterable<R>
 }
@@ -17,10 +17,12 @@ export interface VanishedNode {
   readonly leftMs: number
 }
 
-/** A node's withdraws may come in several messages, and arrive this far apart. */
+/** A node's withdraws come in several messages, at least one for each family, and arrive this far apart. */
 const WITHDRAW_MS = 1000
 /** The longest wait for the rest of a burst. */
 const BURST_MS = 100
+/** Routes forgotten before other work gets its turn. */
+const SLICE = 1000
 
 /**
  * Detects remote nodes that vanish: a node whose routes are withdrawn all at once has failed or restarts, and in
@@ -37,11 +39,11 @@ export class VanishedRoutes<R extends Route> {
   /** Just withdrawn: it is not known yet whether they are the last of their node. */
   private readonly leaving = new Set<R>()
   private leavingSince = 0
-  /** Recently forgotten, and when: their node may be vanishing. */
-  private readonly forgotten = new Map<R, number>()
+  /** Withdrawn a moment ago, and until when they stay: their node has other routes, but may be vanishing. The earliest first. */
+  private readonly held = new Map<R, number>()
   /** Kept, and until when; the earliest first. */
   private readonly kept = new Map<R, number>()
-  private isArmed = false
+  private cancelExpiry = (): void => {}
 
   /** `keepMs`: how long routes are kept; 0: not at all. */
   constructor(keepMs: () => number, clock: Clock, isBusy: () => boolean, listener: VanishedListener<R>) {
@@ -74,7 +76,8 @@ export class VanishedRoutes<R extends Route> {
   /** A route arrived, in place of `before`. */
   arrived({ set }: R, before: R | undefined): void {
     if (before !== undefined) {
-      if (before.set.nextHop === set.nextHop && this.leaving.size === 0 && this.kept.size === 0) return
+      const isTracking = this.leaving.size + this.held.size + this.kept.size > 0
+      if (before.set.nextHop === set.nextHop && !isTracking) return
       this.dropped(before)
     }
     this.live.set(set.nextHop, (this.live.get(set.nextHop) ?? 0) + 1)
@@ -82,12 +85,12 @@ export class VanishedRoutes<R extends Route> {
 
   /** A route was removed for another reason than a withdraw. */
   dropped(route: R): void {
-    if (!this.leaving.delete(route) && !this.kept.delete(route)) this.count(route)
+    if (!this.leaving.delete(route) && !this.held.delete(route) && !this.kept.delete(route)) this.count(route)
   }
 
   /** A route was withdrawn: the listener learns whether it is kept. */
   withdrawn(route: R): void {
-    if (this.leaving.has(route) || this.kept.has(route)) return
+    if (this.leaving.has(route) || this.held.has(route) || this.kept.has(route)) return
     this.count(route)
     // Local routes are known for certain.
     if (this.keepMs() === 0 || route.source.peer === null) return this.listener.forget(route)
@@ -112,19 +115,18 @@ export class VanishedRoutes<R extends Route> {
       const { nextHop } = route.set
       if (!vanished.has(nextHop) && !present.has(nextHop))
         (this.isPresent(route) ? present : vanished).add(nextHop)
-      if (present.has(nextHop)) {
-        this.forgotten.set(route, now)
-        this.listener.forget(route)
-      } else {
-        this.keep(route, now)
-      }
+      markGone(route)
+      this.listener.keep(route)
+      if (present.has(nextHop)) this.held.set(route, now + WITHDRAW_MS)
+      else this.kept.set(route, now + this.keepMs())
     }
     this.leaving.clear()
-    for (const [route, at] of this.forgotten)
-      if (vanished.has(route.set.nextHop) && now - at < WITHDRAW_MS) {
-        this.forgotten.delete(route)
-        this.keep(route, now)
-      }
+    if (vanished.size > 0)
+      for (const route of this.held.keys())
+        if (vanished.has(route.set.nextHop)) {
+          this.held.delete(route)
+          this.kept.set(route, now + this.keepMs())
+        }
     this.arm()
   }
 
@@ -137,33 +139,26 @@ export class VanishedRoutes<R extends Route> {
     return false
   }
 
-  private keep(route: R, now: number): void {
-    markGone(route)
-    if (this.listener.keep(route)) this.kept.set(route, now + this.keepMs())
-  }
-
   private arm(): void {
-    const [firstKept] = this.kept.values()
-    const [firstForgotten] = this.forgotten.values()
-    if (this.isArmed || (firstKept === undefined && firstForgotten === undefined)) return
-    this.isArmed = true
-    const due = Math.min(firstKept ?? Infinity, (firstForgotten ?? Infinity) + WITHDRAW_MS)
-    this.clock.after(due - this.clock.now(), () => {
-      this.isArmed = false
+    this.cancelExpiry()
+    const [firstHeld = Infinity] = this.held.values()
+    const [firstKept = Infinity] = this.kept.values()
+    const due = Math.min(firstHeld, firstKept)
+    if (due === Infinity) return
+    this.cancelExpiry = this.clock.after(Math.max(0, due - this.clock.now()), () => {
       this.expire(this.clock.now())
       this.arm()
     })
   }
 
   private expire(now: number): void {
-    for (const [route, at] of this.forgotten) {
-      if (at + WITHDRAW_MS > now) break
-      this.forgotten.delete(route)
-    }
-    for (const [route, until] of this.kept) {
-      if (until > now) break
-      this.kept.delete(route)
-      this.listener.forget(route)
-    }
+    let left = SLICE
+    for (const routes of [this.held, this.kept])
+      for (const [route, until] of routes) {
+        if (until > now || left === 0) break
+        left--
+        routes.delete(route)
+        this.listener.forget(route)
+      }
   }
 }

@@ -102,7 +102,7 @@ export class Addresses {
 
   /** The routes to each MAC address that has any, each once, though routes come and go during iteration. */
   *learned(): Iterable<readonly [MacRoute, ...MacRoute[]]> {
-    for (const [mac] of [...this.byMac]) {
+    for (const [mac] of this.byMac) {
       const [first, ...more] = this.routesTo(mac)
       if (first !== undefined) yield [first, ...more]
     }

@@ -47,7 +47,7 @@ const PAUSE_SHARE = 100
  */
 export function giveBackMemory(clock: Timing, memory: Memory = threadMemory()): () => void {
   let busy = memory.busyMs()
-  let burst = 0
+  let burst = BURST_MS // the start is one
   let earliest = clock.now()
   let cancel = clock.after(LOOK_MS, look)
   function look(): void {
@@ -55,12 +55,13 @@ export function giveBackMemory(clock: Timing, memory: Memory = threadMemory()): 
     const isQuiet = work < QUIET_MS
     if (!isQuiet) burst += work
     busy += work
-    if (isQuiet && burst >= BURST_MS && clock.now() >= earliest) {
+    const from = clock.now()
+    if (isQuiet && burst >= BURST_MS && from >= earliest) {
       memory.collect()
       burst = 0
-      const pauseMs = memory.busyMs() - busy
-      earliest = clock.now() + PAUSE_SHARE * pauseMs
-      busy += pauseMs
+      // not by processor time, in which another thread may have its own collection
+      earliest = clock.now() + PAUSE_SHARE * (clock.now() - from)
+      busy = memory.busyMs()
     }
     cancel = clock.after(LOOK_MS, look)
   }

@@ -8,7 +8,7 @@ import { addHandshakes, type ServerTls } from './handshakes.ts'
 /** Maximum connections: agents and operators are few. */
 const MAX_CONNECTIONS = 256
 /** Requests that a client may send without waiting for answers. */
-const MAX_PIPELINED = 32
+const MAX_PIPELINED = 8
 /** Octets parsed at once. */
 const PART_OCTETS = 2048
 /** Connections beyond the limit that get an error answer at the same time. */

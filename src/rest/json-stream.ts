@@ -14,6 +14,18 @@ export class LazyObject {
   }
 }
 
+/**
+ * A value as its JSON text. The items of a large table are written as text: an object of each would cost several times as much, and more where its
+ * names are data, since V8 then keeps a hidden class for each object.
+ */
+export class JsonText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
 /** Text, or a promise whose value comes back from the `yield`. */
 type Pieces = Generator<string | Promise<unknown>, void, unknown>
 
@@ -30,35 +42,36 @@ export function jsonStream(value: unknown, reader: { readonly destroyed: boolean
   return stream
 }
 
+/** Each turn ends with a chunk, a promise or the time slice, whichever comes first; so does what follows a pause of the reader. */
 async function* textOf(value: unknown, isGone: () => boolean): AsyncGenerator<string> {
-  await turn()
-  if (isGone()) return
-  let slice = new TimeSlice()
+  const walk = pieces(value)
   let text = ''
   let awaited: unknown
-  const walk = pieces(value)
   try {
-    for (let step = walk.next(); !step.done; step = walk.next(awaited)) {
-      const isWaiting = step.value instanceof Promise
-      if (isWaiting) awaited = await step.value
-      else text += step.value
-      if (text.length >= CHUNK) {
+    for (;;) {
+      await turn(isGone)
+      if (isGone()) return
+      const slice = new TimeSlice()
+      let step = walk.next(awaited)
+      for (; typeof step.value === 'string'; step = walk.next()) {
+        text += step.value
+        if (text.length >= CHUNK || slice.isOver()) break
+      }
+      if (step.done || text.length >= CHUNK) {
         yield safeJson(text)
         text = ''
       }
-      if (!isWaiting && !slice.isOver()) continue
-      await turn()
-      if (isGone()) return
-      slice = new TimeSlice()
+      if (step.done) return
+      awaited = await step.value
     }
-    yield safeJson(text)
   } finally {
     walk.return()
   }
 }
 
 function* pieces(value: unknown): Pieces {
-  if (!isLazy(value)) yield JSON.stringify(value) ?? 'null'
+  if (value instanceof JsonText) yield value.text
+  else if (!isLazy(value)) yield JSON.stringify(value) ?? 'null'
   else if (value instanceof Promise) yield* pieces(yield value)
   else if (value instanceof LazyObject) yield* objectOf(value.members())
   else if (isSliced(value)) yield* slicesOf(value)
@@ -93,7 +106,8 @@ function* itemsOf(items: Iterable<unknown>, isFirst: boolean): Generator<string 
       yield ''
       continue
     }
-    if (isLazy(item)) {
+    if (item instanceof JsonText) yield separator + item.text
+    else if (isLazy(item)) {
       yield separator
       yield* pieces(item)
     } else yield separator + (JSON.stringify(item) ?? 'null')
@@ -118,8 +132,8 @@ function* objectOf(members: Iterable<readonly [string, unknown] | undefined>): P
 
 /** Whether a part of it has to be awaited or iterated. */
 function isLazy(value: unknown): boolean {
-  if (value instanceof Promise || value instanceof LazyObject || isSliced(value) || isIterable(value))
-    return true
+  if (value instanceof Promise || value instanceof LazyObject || value instanceof JsonText) return true
+  if (isSliced(value) || isIterable(value)) return true
   if (!isPlainObject(value)) return false
   for (const name in value) if (isLazy(value[name])) return true
   return false

@@ -1,4 +1,4 @@
-import type { ExplainedEntry, ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
+import type { ExplainedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
 import type { EntryFields } from '../api/entry-kinds.ts'
 import { formatEntry } from '../dataplane/kinds/index.ts'
 import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
@@ -6,6 +6,7 @@ import { ensure } from '../values/map.ts'
 import { devicesOf, type VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
 import { type DataplaneView, showStatus } from './dataplane-view.ts'
+import { JsonText } from './json-stream.ts'
 
 /** Which entries to return; null: all. */
 export interface EntryFilter {
@@ -14,25 +15,50 @@ export interface EntryFilter {
   readonly kind: Kind | null
 }
 
-/** Entries and their states; an item that is left out is undefined, so that callers can count it as work. */
+/** Entries and their states, each a `ListedEntry`; an item that is left out is undefined, so that callers can count it as work. */
 export async function* statusEntries(
   vpns: VpnService,
   dataplane: DataplaneView,
   { state, instance, kind }: EntryFilter,
-): AsyncGenerator<Iterable<ListedEntry | undefined>> {
-  const owners = ownersByDevice(vpns.instances.values())
+): AsyncGenerator<Iterable<JsonText | undefined>> {
   const only = instance === null ? undefined : devicesOf(instance)
-  const show = (item: EntryStatus, wanted: boolean): ListedEntry | undefined => {
-    const { entry, status } = item
-    const isAskedFor =
-      (state === null || status.state === state) &&
-      (kind === null || entry.kind === kind) &&
-      only?.has(entry.device) !== false
-    if (!isAskedFor) return undefined
-    return Object.assign(showItem(item, wanted, dataplane), { instances: owners.get(entry.device) ?? [] })
-  }
+  const isAskedFor = ({ entry, status }: EntryStatus) =>
+    (state === null || status.state === state) &&
+    (kind === null || entry.kind === kind) &&
+    only?.has(entry.device) !== false
+  const show = listedEntry(ownersByDevice(vpns.instances.values()), dataplane)
   for await (const { items, wanted } of candidates(dataplane, state, only))
-    yield shown(items, (item) => show(item, wanted(item)))
+    yield shown(items, (item) => (isAskedFor(item) ? show(item, wanted(item)) : undefined))
+}
+
+/** Shows entries as `ListedEntry`. Most have the same state as the one before, so the text of the last one is kept. */
+function listedEntry(
+  owners: ReadonlyMap<string, readonly string[]>,
+  dataplane: DataplaneView,
+): (item: EntryStatus, wanted: boolean) => JsonText {
+  const statusMembers = lastOf((status: Status) => membersOf(showStatus(status)))
+  const ownerMembers = lastOf((device: string) => membersOf({ instances: owners.get(device) ?? [] }))
+  return ({ entry, status }, wanted) => {
+    const own = membersOf(formatEntry(entry))
+    const words = JSON.stringify(dataplane.describe(entry))
+    return new JsonText(
+      `{"entry":${words},${own},"wanted":${wanted},${statusMembers(status)},${ownerMembers(entry.device)}}`,
+    )
+  }
+}
+
+/** The members of a JSON object, which has at least one. */
+function membersOf(value: object): string {
+  return JSON.stringify(value).slice(1, -1)
+}
+
+/** The function, which remembers its last result. */
+function lastOf<K, V>(of: (key: K) => V): (key: K) => V {
+  let last: { readonly key: K; readonly value: V } | null = null
+  return (key) => {
+    if (last?.key !== key) last = { key, value: of(key) }
+    return last.value
+  }
 }
 
 /** The items of a slice, generated during iteration, so that a large slice does not hold up others. */

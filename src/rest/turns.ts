@@ -3,15 +3,21 @@ const SLICE_MS = 3
 /** Items between two clock readings. */
 const ITEMS = 8
 
-const waiting: (() => void)[] = []
+interface Waiting {
+  readonly resolve: () => void
+  readonly isGone: () => boolean
+}
+
+const waiting: Waiting[] = []
 
 /**
  * Resolves when the caller may work for a slice. Each round of the event loop runs one caller, however many wait: a
- * session or a small request waits for one slice, however many large answers are under way.
+ * session or a small request waits for one slice, however many large answers are under way. A caller without a
+ * reader, which has only to end, takes no round.
  */
-export function turn(): Promise<void> {
+export function turn(isGone = () => false): Promise<void> {
   return new Promise((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(next)
+    if (waiting.push({ resolve, isGone }) === 1) setImmediate(next)
   })
 }
 
@@ -28,7 +34,10 @@ export function shared<T>(work: () => Promise<T>): () => Promise<T> {
 }
 
 function next(): void {
-  waiting.shift()?.()
+  for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+    one.resolve()
+    if (!one.isGone()) break
+  }
   if (waiting.length > 0) setImmediate(next)
 }
 

@@ -45,10 +45,11 @@ neighbor ${address} {
 /** Where its processes lock themselves into, as Debian's service makes it. */
 const OPENBGPD_HOME = '/run/openbgpd'
 
-/** Reflectors as they are without further options: BIRD and OpenBGPD keep the routes of clients that restart, FRR does not. */
+/** Reflectors as they are without further options: BIRD and OpenBGPD keep the routes of clients that restart, FRR and GoBGP do not. */
 export const REFLECTORS = {
   'GoBGP with graceful restart': async (lab, host, clients, restarted) =>
     killing(await startGobgp(lab, host, AS, clients, { gracefulRestart: true, restarted })),
+  'GoBGP without': async (lab, host, clients) => killing(await startGobgp(lab, host, AS, clients)),
   BIRD: async (lab, { namespace, address }, clients) => {
     const file = join(lab.directory, 'bird.conf')
     const protocols = clients.map((client, i) => birdClient(address, client, i))

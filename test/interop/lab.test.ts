@@ -6,6 +6,7 @@ import { gobgp } from '../../src/lab/gobgp.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { removeLabs } from '../../src/lab/stale-labs.ts'
 import { buildTwoNodes, startReflector } from '../../src/lab/two-nodes.ts'
+import { Flow } from '../support/flow.ts'
 
 let lab: Lab
 
@@ -85,4 +86,20 @@ test('a kept lab outlives its process until it is removed', async () => {
   expect(await stale()).toHaveLength(3)
   expect(removeLabs({ kept: true })).toContain(lab.name)
   await nothingIsLeft()
+})
+
+test('packets that wait for an end of a flow that stands still are not lost', async () => {
+  lab = new Lab()
+  const namespace = lab.addNamespace('one')
+  await lab.exec(namespace, 'ip', 'link', 'set', 'lo', 'up')
+  const vm = { name: 'one', namespace, mac: 0, address: '127.0.0.1/8', port: 'lo' }
+  const flow = await Flow.start(lab, vm, vm, 4000)
+  const echo = lab.processes.find(({ name }) => name.endsWith('echo'))
+  echo?.signal('SIGSTOP')
+  await lab.eventually('three megabytes wait', async () => {
+    const [, octets = ''] = (await lab.exec(namespace, 'ss', '-Hlnu', 'sport', '=', ':7007')).split(/\s+/)
+    return Number(octets) > 3e6 ? { value: octets } : { seen: `${octets} octets` }
+  })
+  echo?.signal('SIGCONT')
+  expect((await flow.stop()).thereAndBack.lost).toBe(0)
 })

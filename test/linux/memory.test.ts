@@ -3,8 +3,8 @@ import { giveBackMemory, threadMemory } from '../../src/linux/memory.ts'
 
 const LOOK_MS = 5000
 
-/** The checks at which a process collects that worked so many milliseconds before each; a collection takes so long. */
-function collections(work: readonly number[], pauseMs = 20): number[] {
+/** The checks at which a process collects that worked so many milliseconds before each; a collection takes so long, while other threads work. */
+function collections(work: readonly number[], pauseMs = 20, othersMs = 0): number[] {
   const looks: number[] = []
   let [now, busy, count] = [0, 0, 0]
   let next = () => {}
@@ -18,7 +18,7 @@ function collections(work: readonly number[], pauseMs = 20): number[] {
   const collect = () => {
     looks.push(count)
     now += pauseMs
-    busy += pauseMs
+    busy += pauseMs + othersMs
   }
   giveBackMemory(clock, { busyMs: () => busy, collect })
   for (const ms of work) {
@@ -31,10 +31,10 @@ function collections(work: readonly number[], pauseMs = 20): number[] {
 }
 
 test.each([
-  ['nothing happens', [10, 20, 30, 20, 10], []],
-  ['there is always a little to do', Array(100).fill(400), []],
+  ['nothing happens but the start', [10, 20, 30, 20, 10], [1]],
+  ['there is always a little to do', Array(100).fill(400), [1]],
   ['a burst goes on', [4000, 4000, 4000], []],
-  ['a burst is over', [10, 4000, 3000, 30, 20, 20], [4]],
+  ['a burst is over', [10, 4000, 3000, 30, 20, 20], [1, 4]],
   ['bursts came and went', [4000, 10, 10, 4000, 10, 10], [2, 5]],
 ])('garbage is collected where %s', (_, work, looks) => {
   expect(collections(work)).toEqual(looks)
@@ -43,6 +43,7 @@ test.each([
 test('collections take a hundredth of the time, however often bursts come', () => {
   const bursts = Array.from({ length: 160 }, (_, i) => (i % 2 === 0 ? 4000 : 10))
   expect(collections(bursts, 1000).length).toBe(8)
+  expect(collections(bursts, 1000, 1000).length).toBe(8)
 })
 
 test('memory that a collection frees returns to the machine', () => {

@@ -1,12 +1,16 @@
 import { text } from 'node:stream/consumers'
 import { setImmediate as round } from 'node:timers/promises'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
+import { afterEach, expect, test, vi } from 'vitest'
+import { JsonText, jsonStream, LazyObject } from '../../src/rest/json-stream.ts'
 import { turn } from '../../src/rest/turns.ts'
 import { until } from '../support/until.ts'
 
 const READER = { destroyed: false }
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 /** A value with iterables in place of its outer arrays, or slices of them, and lazy objects in place of its objects, or promises. */
 function lazy(value: fc.JsonValue | undefined): unknown {
@@ -51,6 +55,12 @@ test('writes what is made on the way as JSON.stringify writes what is there', as
 test('undefined fields are left out', async () => {
   expect(await text(jsonStream([undefined, 1, undefined, 2].values(), READER))).toBe('[1,2]')
   expect(await text(jsonStream([undefined].values(), READER))).toBe('[]')
+})
+
+test('JSON text is written as it is', async () => {
+  const made = new JsonText('{"a":1}')
+  expect(await text(jsonStream([made, made].values(), READER))).toBe('[{"a":1},{"a":1}]')
+  expect(await text(jsonStream({ of: made }, READER))).toBe('{"of":{"a":1}}')
 })
 
 test('slices that are not read to their end are released', async () => {
@@ -111,6 +121,22 @@ test('gives others their turn while it works, though nothing comes of it', async
   expect(rounds).toBeGreaterThanOrEqual(9)
 })
 
+test('however many answers are read, one chunk of one is made in a round of the event loop', async () => {
+  vi.spyOn(performance, 'now').mockReturnValue(0) // the machine may be as fast as it likes
+  let made = 0
+  function* items(): Iterable<string> {
+    for (let i = 0; i < 500; i++, made++) yield 'x'.repeat(1 << 12)
+  }
+  const streams = Array.from({ length: 20 }, () => jsonStream(items(), READER).resume())
+  await until('all have begun', () => made > 20 * 8)
+  for (let rounds = 0; rounds < 100; rounds++) {
+    const before = made
+    await round()
+    expect(made - before).toBeLessThanOrEqual(9)
+  }
+  for (const stream of streams) stream.destroy()
+})
+
 test('one of those who wait has its turn in each round of the event loop', async () => {
   let served = 0
   const all = Array.from({ length: 20 }, () => turn().then(() => served++))
@@ -121,4 +147,13 @@ test('one of those who wait has its turn in each round of the event loop', async
     before = served
   }
   await Promise.all(all)
+})
+
+test('those whose reader is gone take no round', async () => {
+  let served = 0
+  for (let i = 0; i < 1000; i++) void turn(() => true).then(() => served++)
+  const live = turn().then(() => 'live')
+  await round()
+  expect(served).toBe(1000)
+  expect(await Promise.race([live, round('late')])).toBe('live')
 })

@@ -12,9 +12,9 @@ import { devicesOf, type IpVpnInstance, type VpnInstance } from '../../vpn/insta
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
 import { shown } from '../status-entries.ts'
-import { type EvpnRouteUse, evpnRouteUses, type RouteGroup } from './evpn-routes.ts'
+import { evpnRouteUses, type RouteGroup } from './evpn-routes.ts'
 import { logsNode, type RecentRecords } from './logs.ts'
-import { showRoute, showRoutes, subscription } from './routes.ts'
+import { routeView, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
 const shownTargets = (targets: Iterable<RouteTarget>): string[] =>
@@ -166,22 +166,19 @@ function rdOf(instance: VpnInstance, number: number | null): string {
 
 /** Imported routes by subject, each with the reason where it is not used for forwarding. */
 function receivedRoutes(instance: VpnInstance, base: string): LazyObject {
+  const show = routeView(base)
   return new LazyObject(function* () {
-    for (const group of routeUses(instance)) yield group && [group[0], shown(group[1], showUse)]
+    for (const group of routeUses(instance))
+      yield group && [group[0], shown(group[1], ({ route, unused }) => show(route, unused))]
   })
-  function showUse({ route, unused }: EvpnRouteUse): object {
-    const [[text, fields] = ['', {}]] = Object.entries(showRoute(route, base))
-    return { [text]: unused === null ? fields : { ...(fields as object), unused } }
-  }
 }
 
 function bestRoutes(instance: VpnInstance, base: string): LazyObject {
+  const show = routeView(base)
   return new LazyObject(function* () {
     for (const group of routeUses(instance)) {
       const used = group?.[1].filter(({ unused }) => unused === null) ?? []
-      yield group && used.length > 0
-        ? [group[0], shown(used, ({ route }) => showRoute(route, base))]
-        : undefined
+      yield group && used.length > 0 ? [group[0], shown(used, ({ route }) => show(route))] : undefined
     }
   })
 }

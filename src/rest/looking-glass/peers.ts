@@ -9,7 +9,7 @@ import { hex, octets } from '../../values/bytes.ts'
 import { formatTime } from '../../values/time.ts'
 import { showCapabilities } from './capabilities.ts'
 import { logsNode, type RecentRecords } from './logs.ts'
-import { chains, showRoute, showRoutes, subscription } from './routes.ts'
+import { chains, routeView, showRoutes, subscription } from './routes.ts'
 import { inline, leaf, type Node, tree } from './tree.ts'
 
 /** A peer in a list of them. */
@@ -124,9 +124,9 @@ export function peerNode(
 }
 
 function* received({ source, rib }: BgpPeer, base: string): Iterable<unknown> {
+  const show = routeView(base)
   for (const family of rib.families()) {
-    for (const route of chains(rib.best(family)))
-      yield route.source === source ? showRoute(route, base) : undefined
+    for (const route of chains(rib.best(family))) yield route.source === source ? show(route) : undefined
   }
 }
 

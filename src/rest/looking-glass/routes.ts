@@ -4,6 +4,7 @@ import { nlriCodec } from '../../bgp/nlri/index.ts'
 import type { Route } from '../../bgp/rib/route.ts'
 import { formatRouteTarget } from '../../bgp/values/extended-community.ts'
 import { formatIp } from '../../values/address.ts'
+import { JsonText } from '../json-stream.ts'
 
 export function nlriText({ family, nlri, set }: Route): string {
   const text = nlriCodec(family)!.format(nlri)
@@ -11,23 +12,41 @@ export function nlriText({ family, nlri, set }: Route): string {
   return isVpn && set.nextHop !== null ? text.replace(' rd ', ` next-hop ${formatIp(set.nextHop)} rd `) : text
 }
 
-/** A route as bagpipe-bgp shows it: under its own text; `base` is the address of the looking glass. */
-export function showRoute(route: Route, base: string): Record<string, unknown> {
-  const { family, set, source } = route
-  const targets = set.routeTargets.map((target) => `target:${formatRouteTarget(target)}`)
-  return {
-    [nlriText(route)]: {
-      'afi-safi': familyName(family),
-      attributes: formatAttributes(set.attributes),
-      next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
-      ...(targets.length === 0 ? {} : { route_targets: targets }),
-      source: { id: source.name, href: `${base}/bgp/workers/${encodeURIComponent(source.name)}` },
-    },
+/** Shows a route; where forwarding does not use it, with the reason. */
+export type ShowRoute = (route: Route, unused?: string | null) => JsonText
+
+/**
+ * Shows routes as bagpipe-bgp does: each under its own text; `base` is the address of the looking glass. Routes in sequence often have equal
+ * fields, so the text of the last ones is kept.
+ */
+export function routeView(base: string): ShowRoute {
+  let shown: Pick<Route, 'family' | 'set' | 'source'> | null = null
+  let fields = ''
+  return (route, unused = null) => {
+    const { family, set, source } = route
+    if (shown?.set !== set || shown.source !== source || shown.family !== family) {
+      fields = JSON.stringify(fieldsOf(route, base)).slice(1, -1)
+      shown = { family, set, source }
+    }
+    const reason = unused === null ? '' : `,"unused":${JSON.stringify(unused)}`
+    return new JsonText(`{${JSON.stringify(nlriText(route))}:{${fields}${reason}}}`)
   }
 }
 
-export function* showRoutes(routes: Iterable<Route>, base: string): Iterable<unknown> {
-  for (const route of routes) yield showRoute(route, base)
+function fieldsOf({ family, set, source }: Route, base: string): object {
+  const targets = set.routeTargets.map((target) => `target:${formatRouteTarget(target)}`)
+  return {
+    'afi-safi': familyName(family),
+    attributes: formatAttributes(set.attributes),
+    next_hop: set.nextHop === null ? null : formatIp(set.nextHop),
+    ...(targets.length === 0 ? {} : { route_targets: targets }),
+    source: { id: source.name, href: `${base}/bgp/workers/${encodeURIComponent(source.name)}` },
+  }
+}
+
+export function* showRoutes(routes: Iterable<Route>, base: string): Iterable<JsonText> {
+  const show = routeView(base)
+  for (const route of routes) yield show(route)
 }
 
 /** All routes of the chains that start with these, best ones before others. */
