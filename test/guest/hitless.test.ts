@@ -7,7 +7,7 @@ import { Flow, lossText } from '../support/flow.ts'
 import { type Loss, monotonicMs } from '../support/flow-account.ts'
 import { session } from '../support/interop.ts'
 import { attach, type Customer, Fleet } from './fleet.ts'
-import { runIn } from './network.ts'
+import { ip, runIn } from './network.ts'
 import { type Kill, REFLECTORS, type ReflectorName } from './reflectors.ts'
 
 const TARGETS = { imports: ['64512:10'], exports: ['64512:10'] }
@@ -71,15 +71,25 @@ const forwarding = () =>
     vms.map(({ home }) => runIn(home.namespace, command)),
   )
 
-/** Prints the changes of routes, labels, rules and links of a node; those that the kernel makes for its own addresses are not ours. */
-const monitor = (name: string) =>
+/** Prints the changes of a node's routes, labels, rules and links. */
+const monitored = (name: string) =>
   vms.map(({ home }) =>
     fleet.lab.start(home.namespace, `monitor-${home.name}-${name}`, 'ip', 'monitor', 'route', 'rule', 'link'),
   )
 
+/** What the monitors of the nodes printed; not the routes that the kernel makes for its own addresses. */
 async function changesOf(monitors: readonly LabProcess[]): Promise<string[]> {
-  for (const process of monitors) await process.stop()
-  const lines = monitors.flatMap((process) => process.tail(100).split('\n'))
+  const lines: string[] = []
+  for (const [i, monitor] of monitors.entries()) {
+    // what it is certain to print, so that its silence means something
+    ip(vms[i]!.home.namespace, 'link add witness type dummy', 'link del witness')
+    const output = await fleet.lab.eventually('the monitor shows the witness', async () => {
+      const seen = monitor.tail(100)
+      return seen.includes('witness') ? { value: seen } : { seen }
+    })
+    await monitor.stop()
+    lines.push(...output.split(/^.*witness/m)[0]!.split('\n'))
+  }
   return lines.filter((line) => line !== '' && !line.includes('proto kernel'))
 }
 
@@ -106,7 +116,7 @@ test.each(Object.keys(REFLECTORS) as ReflectorName[])(
 
     const before = forwarding()
     const sweptBefore = [sweeps(0), sweeps(1)]
-    const monitors = monitor(name)
+    const monitors = monitored(name)
     const flow = await Flow.start(fleet.lab, vms[0], vms[1], PACKETS_A_SECOND)
     onTestFinished(() => flow.close())
     const begun: (readonly [what: string, at: number])[] = []

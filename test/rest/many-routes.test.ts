@@ -1,5 +1,6 @@
+import { setImmediate as round } from 'node:timers/promises'
 import { getHeapSpaceStatistics } from 'node:v8'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
@@ -11,10 +12,16 @@ import { jsonStream } from '../../src/rest/json-stream.ts'
 import { showRoutes } from '../../src/rest/looking-glass/routes.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import { TunnelEnds } from '../../src/values/tunnel-ends.ts'
+import { testApi } from '../support/api.ts'
+import { ATTACH_BODY } from '../support/attach-body.ts'
 import { idleSpeaker, ip, macRoute } from '../support/speakers.ts'
 
 const COUNT = 20_000
 const VTEP = ip('10.77.0.13')
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
 
 function speakerWithRoutes(): Speaker {
   const speaker = idleSpeaker(VTEP)
@@ -56,4 +63,29 @@ test('readers who have begun hold no copy of the table', () => {
   memory.collect()
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(readers.length * COUNT)
   expect(readers.map((reader) => reader.next().done)).not.toContain(true)
+})
+
+test('endpoints of many ports are shown in turns, in which others are answered', async () => {
+  const { app } = testApi()
+  for (let i = 0; i < 60; i++) {
+    const [mac, linuxif] = [formatMac(0x02_00_00_00_00_00 + i), `gp${i}`]
+    const payload = {
+      ...ATTACH_BODY,
+      mac_address: mac,
+      ip_address: `192.168.10.${i + 1}/24`,
+      local_port: { linuxif },
+    }
+    expect((await app.inject({ method: 'POST', url: '/attach_localport', payload })).statusCode).toBe(200)
+  }
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => (now += 1000))
+  let [rounds, isDone] = [0, false]
+  const counting = (async () => {
+    for (; !isDone; rounds++) await round()
+  })()
+  const shown = (await app.inject('/looking-glass/vpns/instances/net1/ports')).json()
+  isDone = true
+  await counting
+  expect(Object.keys(shown)).toHaveLength(60)
+  expect(rounds).toBeGreaterThan(30)
 })

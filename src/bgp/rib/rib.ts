@@ -172,7 +172,12 @@ export class Rib {
 
   /** The best routes of a family, as a live view that may omit routes added during iteration. */
   *best(family: Family): Iterable<Route> {
-    for (const { best } of present(this.table(family))) if (best !== null) yield best
+    const table = this.table(family)
+    let left = table.size
+    for (const { best } of table.values()) {
+      if (left-- === 0) return
+      if (best !== null) yield best
+    }
   }
 
   /** Our own routes of a family, as `best`. */

@@ -7,7 +7,7 @@ import type { Readvertisement, ReadvertiseTargets } from '../../ipvpn/readvertis
 import type { LogSubject } from '../../recent-log.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
-import { ensure } from '../../values/map.ts'
+import type { Attachment } from '../../vpn/attachments.ts'
 import { devicesOf, type IpVpnInstance, type VpnInstance } from '../../vpn/instance.ts'
 import { type DataplaneView, showStatus } from '../dataplane-view.ts'
 import { LazyObject } from '../json-stream.ts'
@@ -132,31 +132,34 @@ function labelRoutes({ attachments, forwarding }: IpVpnInstance): Entry[] {
   return forwarding.labelEntries(new Set([...attachments].map(({ label }) => label)))
 }
 
-interface PortView {
-  /** The EVPN instance that its IRB leads into. */
-  readonly evpn?: string
-  readonly endpoints: unknown[]
+/** Endpoints by port, with the keys of bagpipe-bgp. */
+function ports(instance: VpnInstance): LazyObject {
+  return new LazyObject(function* () {
+    for (const [port, attachments] of Map.groupBy(instance.attachments, (one) => one.port)) {
+      const irb = attachments[0]?.irb
+      const endpoints = shown(attachments, (one) => showEndpoint(one, instance))
+      yield [port, { ...(irb && { evpn: irb.evpn }), endpoints }]
+    }
+  })
 }
 
-/** Endpoints by port, with the keys of bagpipe-bgp. */
-function ports(instance: VpnInstance): Record<string, PortView> {
-  const byPort = new Map<string, PortView>()
-  for (const one of instance.attachments) {
-    const { port, irb, mac, ip, prefixLength, label, localPref, direction, description } = one
-    ensure(byPort, port, () => ({ ...(irb && { evpn: irb.evpn }), endpoints: [] })).endpoints.push({
-      label,
-      mac_address: formatMac(mac),
-      ip_address: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,
-      rd: rdOf(instance, one.rdNumber),
-      local_pref: localPref,
-      direction,
-      description: description ?? null,
-      ...(instance.type === 'evpn'
-        ? {}
-        : { lb_consistent_hash_order: one.hashOrder, advertise_subnet: one.advertiseSubnet }),
-    })
+function showEndpoint(attachment: Attachment, instance: VpnInstance): object {
+  const { mac, ip, prefixLength, label, localPref, direction, description } = attachment
+  return {
+    label,
+    mac_address: formatMac(mac),
+    ip_address: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,
+    rd: rdOf(instance, attachment.rdNumber),
+    local_pref: localPref,
+    direction,
+    description: description ?? null,
+    ...(instance.type === 'evpn'
+      ? {}
+      : {
+          lb_consistent_hash_order: attachment.hashOrder,
+          advertise_subnet: attachment.advertiseSubnet,
+        }),
   }
-  return Object.fromEntries(byPort)
 }
 
 function rdOf(instance: VpnInstance, number: number | null): string {
