@@ -22,6 +22,9 @@ import { Serial } from './serial.ts'
 import type { InstanceState, Keep, SavedState, StateChange } from './state.ts'
 import { Unconfirmed } from './unconfirmed.ts'
 
+/** What an attach changes of its instance besides its own endpoint, as it was before. */
+type Former = CoveredPlan & { readonly settings: InstanceSettings }
+
 /** The service's part of the state. */
 export type ServiceState = Pick<SavedState, 'instances' | 'pending' | 'numbers'>
 
@@ -216,7 +219,8 @@ export class VpnService {
       throw programming.refusal
     }
     enter()
-    const former = settingsOf(instance)
+    const change = plan.change.flatMap(({ mac, ip }) => attachments.get(mac, ip) ?? [])
+    const former = { settings: settingsOf(instance), change }
     this.replace(instance, plan, settings)
     programming.settled()
     await this.keep('synced')
@@ -259,7 +263,7 @@ export class VpnService {
   }
 
   /** Waits for the route to an endpoint, which exists only while its port is up; an endpoint without one is as it was before, and so is the instance. */
-  private async reach(instance: VpnInstance, plan: AttachPlan, former: InstanceSettings): Promise<void> {
+  private async reach(instance: VpnInstance, plan: AttachPlan, former: Former): Promise<void> {
     const { add } = plan
     const routes = await this.backend.awaitedEntries(instance, add)
     const [failure] = routes.length === 0 ? [] : await this.dataplanes.settled(routes)
@@ -270,17 +274,19 @@ export class VpnService {
   }
 
   /** Makes the instance as it was before a plan was committed. */
-  private undo(instance: VpnInstance, { add, before, remove }: AttachPlan, former: InstanceSettings): void {
+  private undo(instance: VpnInstance, plan: AttachPlan, { settings, change }: Former): void {
+    const { add, before, remove } = plan
     const [present] = before === null ? remove : [before]
     if (present === undefined) {
       this.remove(instance, add)
-      configure(instance, former)
-      return this.changed.instance(instance.routing.config.id)
+      this.commit(instance, settings, { change })
+    } else {
+      for (const entry of this.needs.ofEndpoint(instance, present)) this.dataplanes.want(entry)
+      const [replaced, gone] = before === null ? [null, [add]] : [add, []]
+      this.replace(instance, { add: present, before: replaced, remove: gone, change }, settings)
     }
-    for (const entry of this.needs.ofEndpoint(instance, present)) this.dataplanes.want(entry)
-    const replaced = before === null ? [add] : []
-    const plan = { add: present, before: before === null ? null : add, remove: replaced, change: [] }
-    this.replace(instance, plan, former)
+    for (const { readvertiseRd } of plan.change)
+      if (readvertiseRd !== null) this.numbers.rds.release(readvertiseRd)
   }
 
   /** Removes an endpoint, with its numbers and the entries that it alone needed. */

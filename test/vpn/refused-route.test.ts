@@ -14,7 +14,10 @@ const refuseRoutes = (times = 1) =>
 /** All that agents, peers and the kernel see of the instance. */
 function snapshot(): unknown {
   clock.advance(200_000)
-  const { instances } = node.vpns.snapshot()
+  const instances = node.vpns.snapshot().instances.map(({ attachments, ...instance }) => ({
+    ...instance,
+    attachments: [...attachments].sort((a, b) => a.mac - b.mac),
+  }))
   const announced = [...node.speaker.rib.ownRoutes(VPNV4)].map(
     ({ nlri, set }) => `${nlriCodec(VPNV4)!.format(nlri)} ${set.routeTargets.join()}`,
   )
@@ -33,6 +36,8 @@ const others: Partial<AttachRequest> = {
 beforeEach(() => void node.withPorts('mpls0'))
 
 const FIRST = { ...IN_VRF, ip: null }
+/** It gets a number when the instance re-advertises. */
+const THIRD = { ...IN_VRF, port: 'tap3', mac: mac('02:00:00:00:01:03') }
 const second = { ...IN_VRF, ...others, ip: { ...IN_VRF.ip, ip: ip('192.168.20.2') } }
 
 test.each([
@@ -42,6 +47,7 @@ test.each([
   'an attach of %s that changes the instance and is refused for its route changes nothing',
   async (_, request) => {
     await node.attach(FIRST)
+    await node.attach(THIRD)
     const before = snapshot()
     refuseRoutes()
     await expect(node.attach(request)).rejects.toThrow('ENOBUFS: no room')

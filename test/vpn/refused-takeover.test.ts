@@ -114,6 +114,24 @@ test('a refused attach leaves the VRF that it found, with its ports and their ga
   expect(node.isInStep).toBe(true)
 })
 
+test('devices that an attach renamed, which was refused before anything was programmed, are adopted by the next', async () => {
+  leave('3f2a9c1e', { vni: 16 })
+  node.withPorts('tap3')
+  const before = indexes('evpn---3f2a9c1e', 'vxlan--3f2a9c1e')
+  const other = attachRequest({ instanceId: 'other', port: 'tap3' })
+  // admitted together: one of them gets the port
+  const attached = node.vpns.attach(other)
+  const refused = node.vpns.attach({ ...other, instanceId: UUID, vni: null })
+  await node.finish(attached)
+  await expect(node.finish(refused)).rejects.toThrow('interface tap3 is attached to VPN instance other')
+  const names = [`evpn---${SUFFIX}`, `vxlan--${SUFFIX}`]
+  expect(indexes(...names)).toEqual(before)
+  await node.attach({ instanceId: UUID, vni: null })
+  expect(indexes(...names)).toEqual(before)
+  expect(named(names[1]!)?.vni).toBe(16)
+  expect(node.isInStep).toBe(true)
+})
+
 test('of two concurrent first attaches one is refused: the other adopts the devices, and their ports stay', async () => {
   leave('net1')
   node.withPorts('tap3')
