@@ -18,6 +18,8 @@ import { openSocket, setFullTtl, setMd5Key, setTtlSecurity } from './tcp-options
 
 /** Time in which a closed connection may still deliver written data, a NOTIFICATION at most. */
 const LINGER_MS = 500
+/** What Node reads at once; after less, nothing is left for now. */
+const READ_OCTETS = 65_536
 
 /** BGP's transport over the kernel's TCP. */
 export const tcpTransport: Transport = {
@@ -176,7 +178,10 @@ class TcpConnection implements Connection {
     this.remoteAddress = remoteAddress
     this.handlers = handlers
     let failure: Error | null = null
-    socket.on('data', (chunk: Buffer) => this.handlers?.data(chunk))
+    socket.on('data', (chunk: Buffer) => {
+      this.handlers?.data(chunk)
+      if (chunk.length >= READ_OCTETS) this.rest()
+    })
     socket.on('drain', () => this.handlers?.drained())
     socket.on('error', (error) => {
       failure = error
@@ -202,6 +207,12 @@ class TcpConnection implements Connection {
 
   write(bytes: Buffer): void {
     if (this.socket.writable) this.socket.write(bytes)
+  }
+
+  /** Lets other work have its turn: libuv reads up to 32 times in one round of the event loop. */
+  private rest(): void {
+    this.socket.pause()
+    setImmediate(() => this.socket.resume())
   }
 
   close(): void {
