@@ -100,7 +100,7 @@ export class Addresses {
     return all(this.byIp.get(addressKey(ip)))
   }
 
-  /** The routes to each MAC address that has any, each once, though routes come and go during iteration. */
+  /** The routes to each MAC address that has any, though routes come and go during iteration; an address that goes and comes back may be yielded twice. */
   *learned(): Iterable<readonly [MacRoute, ...MacRoute[]]> {
     for (const [mac] of this.byMac) {
       const [first, ...more] = this.routesTo(mac)
