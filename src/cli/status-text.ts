@@ -243,6 +243,10 @@ export function isProved(verified: VerificationAnswer): boolean {
   return faults.length === 0 && unreadable.length === 0 && failed === 0 && pending === 0
 }
 
+/** Of a link that no instance wants, which the daemon does not delete: VMs may be behind it. */
+const isStaleLink = ({ fault, entry }: VerificationAnswer['faults'][number]): boolean =>
+  fault === 'extra' && entry.startsWith('link ')
+
 export function verifiedText(verified: VerificationAnswer): string {
   const { devices, entries, missing, different, extra, failed, pending, stale, faults, unreadable } = verified
   const compared = `compared ${countText(entries, 'entry', 'entries')} on ${countText(devices, 'device', 'devices')} with the kernel`
@@ -264,7 +268,10 @@ export function verifiedText(verified: VerificationAnswer): string {
   return [
     `${compared}: ${missing} missing, ${different} different, ${extra} extra${underWay}${cut}`,
     ...(rows.length > 0 ? [formatColumns(rows)] : []),
-    ...(faults.length > 0 ? ['drift is being repaired: verify again'] : []),
+    ...(faults.some((fault) => !isStaleLink(fault)) ? ['drift is being repaired: verify again'] : []),
+    ...(faults.some(isStaleLink)
+      ? ['extra links still forward: attach the ports of their VPN instances again, or delete them']
+      : []),
     ...(failed > 0
       ? ['failed entries are tried again, and listed with the reason by chanter status --failed']
       : []),

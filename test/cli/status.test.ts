@@ -295,7 +295,19 @@ different   remote-mac 02:00:00:00:01:02 on vx0  there is mac 02:00:00:00:01:02,
 extra       link evpn---old
 unreadable  vx9                                  EPERM
 drift is being repaired: verify again
+extra links still forward: attach the ports of their VPN instances again, or delete them
 `)
+  })
+
+  test('does not promise to repair links that nothing sweeps', async () => {
+    const faults = [{ fault: 'extra', entry: 'link evpn---old', found: {} }]
+    const { output, exitCode } = await status(
+      { '/status/verify': { ...NOTHING, extra: 1, faults } },
+      '--verify',
+    )
+    expect(exitCode).toBe(1)
+    expect(output).toContain('extra links still forward')
+    expect(output).not.toContain('is being repaired')
   })
 
   test('does not report success while entries have failed or are pending', async () => {
