@@ -2,6 +2,8 @@ import { randomInt } from 'node:crypto'
 import { assert } from './assert.ts'
 
 const FIRST_CAPACITY = 8
+/** A map that is emptied keeps this capacity, so that one that fills and empties again and again does not grow anew each time. */
+const KEPT_CAPACITY = 4096
 const FREE = -1
 const GONE = -1
 
@@ -91,7 +93,12 @@ export class NumberMap<V> implements Iterable<[number, V]> {
 
   clear(): void {
     this.count = 0
-    this.rebuild(FIRST_CAPACITY)
+    if (this.keys.length > KEPT_CAPACITY) return this.rebuild(FIRST_CAPACITY)
+    this.keys.fill(GONE, 0, this.used)
+    this.values.fill(undefined)
+    this.slots.fill(FREE)
+    this.used = 0
+    this.first = 0
   }
 
   *[Symbol.iterator](): Generator<[number, V], void> {
