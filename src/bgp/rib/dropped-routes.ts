@@ -29,7 +29,7 @@ export class DroppedRoutes {
   }
 
   forget(family: Family, key: string, pathId: number): void {
-    this.routes.delete(droppedKey(family, key, pathId))
+    if (this.routes.size > 0) this.routes.delete(droppedKey(family, key, pathId))
   }
 
   /** How many are kept of a family. */
