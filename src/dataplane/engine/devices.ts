@@ -156,7 +156,9 @@ export class Devices {
   }
 
   /** Sets all entries of a device again: other programs may have removed some. */
-  renew(device: Device): void {
+  renew(name: string): void {
+    const device = this.all.get(name)
+    if (device === undefined) return
     if (device.accepting) this.refill(device)
     this.released(device)
   }

@@ -91,6 +91,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       },
     })
     this.work = new Work({
+      clock,
       driver,
       events,
       exceptions: this.exceptions,
@@ -152,8 +153,8 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.turns.stop()
     this.resync.stop()
     this.storms.stop()
-    const { verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
-    const parts: Closable[] = [verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters]
+    const { work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
+    const parts: Closable[] = [work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters]
     for (const part of parts) part.close()
   }
 

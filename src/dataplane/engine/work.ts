@@ -1,4 +1,6 @@
+import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
 import { identity, TABLE_KINDS, type TableEntry } from '../kinds/index.ts'
@@ -7,16 +9,15 @@ import type { AnyTable, Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 import type { Op } from './in-flight.ts'
 import { orAllLost } from './lost-answers.ts'
+import { MutedRemovals } from './muted-removals.ts'
 
 /** Entries handed to the driver at once; between two such batches other work gets its turn. */
 const BATCH = 256
-/** From this many waiting entries on, the kernel's notifications of them are not read. */
+/** From this many entries to set on, the kernel's notifications of them are not read. */
 const BULK = 1024
-/** The removals among them only if at most this many times as many other entries have to be set again, on at most this many devices. */
-const REMAINDER = 4
-const DEAF = 32
 
 export interface WorkDependencies {
+  readonly clock: Clock
   readonly driver: Driver
   readonly exceptions: Exceptions
   readonly events: EventSink
@@ -27,33 +28,35 @@ export interface WorkDependencies {
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
   /** Called for a device whose removals, also external ones, were not read for a while. */
-  readonly missed: (device: Device) => void
+  readonly missed: (device: string) => void
 }
 
 /** The devices with entries to set or remove, one batch at a time: the caller waits for each answer. */
-export class Work {
+export class Work implements Closable {
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly events: EventSink
   private readonly tableOf: (entry: TableEntry) => AnyTable
   private readonly removed: (entries: readonly TableEntry[]) => void
   private readonly done: (device: Device) => void
-  private readonly missed: (device: Device) => void
   private readonly busy = new Set<Device>()
   private isSettingBulk = false
   /** Whether the loss of answers was reported, and none has come since: one report stands for all entries. */
   private isLossReported = false
-  /** Those with a bulk removal of entries under way. */
-  private readonly deaf = new Set<Device>()
+  private readonly mutedRemovals: MutedRemovals
 
-  constructor({ driver, exceptions, events, tableOf, removed, done, missed }: WorkDependencies) {
+  constructor({ clock, driver, exceptions, events, tableOf, removed, done, missed }: WorkDependencies) {
     this.driver = driver
     this.exceptions = exceptions
     this.events = events
     this.tableOf = tableOf
     this.removed = removed
     this.done = done
-    this.missed = missed
+    this.mutedRemovals = new MutedRemovals(clock, missed)
+  }
+
+  close(): void {
+    this.mutedRemovals.close()
   }
 
   get isDone(): boolean {
@@ -126,12 +129,15 @@ export class Work {
   /** Removes a batch of entries, in the reverse order of setting; answers whether more may be left to remove. */
   removeSome(): Eventual<boolean> {
     const batch: TableEntry[] = []
-    for (const device of this.busy) this.deafen(device)
+    for (const device of this.busy) this.mutedRemovals.expect(device)
+    this.muteOwned()
     for (const kind of TABLE_KINDS.toReversed()) {
       for (const device of this.busy) {
         const table = device.tables.get(kind)
         if (device.index === null || table === undefined || device.goesWithLink(kind)) continue
+        const before = batch.length
         table.takeRemovals(BATCH, batch)
+        this.mutedRemovals.note(device, batch.length - before)
       }
     }
     const answer =
@@ -145,7 +151,6 @@ export class Work {
 
   /** Lets go of devices that have no work left. */
   private finish(): void {
-    this.listenAgain()
     for (const device of this.busy) {
       if (device.hasSets || device.removing > 0) continue
       this.busy.delete(device)
@@ -153,29 +158,8 @@ export class Work {
     }
   }
 
-  /** Stops reading removals of a device before a bulk removal. */
-  private deafen(device: Device): void {
-    const { removing } = device
-    if (removing <= BULK || this.deaf.has(device) || this.deaf.size === DEAF) return
-    if (device.size > REMAINDER * removing) return
-    this.deaf.add(device)
-    this.muteOwned()
-  }
-
-  /** Reads removals again on devices whose bulk removal is finished. */
-  private listenAgain(): void {
-    const over = [...this.deaf].filter(({ removing }) => removing === 0)
-    if (over.length === 0) return
-    for (const device of over) this.deaf.delete(device)
-    this.muteOwned()
-    for (const device of over) this.missed(device)
-  }
-
   private muteOwned(): void {
-    this.driver.muteOwned(
-      this.isSettingBulk,
-      Array.from(this.deaf, ({ name }) => name),
-    )
+    this.driver.muteOwned(this.isSettingBulk, this.mutedRemovals.names)
   }
 
   private noteRemoved(batch: readonly TableEntry[], refused: Refused): void {

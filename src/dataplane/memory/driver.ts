@@ -96,7 +96,9 @@ export class MemoryDriver implements Driver {
     if (listener !== null) for (const notice of notices) notice(listener)
   }
 
-  muteOwned(): void {}
+  muteOwned(_sets: boolean, removalsOf: readonly string[]): void {
+    this.kernel.muted = new Set(removalsOf)
+  }
 
   set(entries: readonly TableEntry[]): Refused {
     return this.each(entries, (entry) => this.carryOut('set', entry, () => this.setEntry(entry)))

@@ -49,6 +49,8 @@ export class MemoryKernel {
   readonly counters = new Map<string, Partial<Counters>>()
   /** The node's addresses, as last set by `setAddresses`. */
   addresses: readonly InterfaceAddress[] = []
+  /** Devices whose marked entries go without a notification. */
+  muted: ReadonlySet<string> = new Set()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
@@ -288,7 +290,8 @@ export class MemoryKernel {
     const held = this.fdbAt(device, mac)
     if (!master || held === undefined) return
     this.need(master).fdb.delete(mac)
-    this.notify((listener) => listener.fdbChanged(master, this.bridgedAs(held), false))
+    if (!this.isMuted(held))
+      this.notify((listener) => listener.fdbChanged(master, this.bridgedAs(held), false))
   }
 
   /** A bridge's entry as it is reported: behind a VXLAN device it is a part of a remote MAC. */
@@ -308,7 +311,11 @@ export class MemoryKernel {
     const observed: ObservedEntry | undefined = held.get(key)
     if (observed === undefined) return
     held.delete(key)
-    this.notify((listener) => listener.entryChanged(observed, false))
+    if (!this.isMuted(observed)) this.notify((listener) => listener.entryChanged(observed, false))
+  }
+
+  private isMuted({ entry, marked }: ObservedEntry): boolean {
+    return marked && this.muted.has(entry.device)
   }
 
   /** An interface goes down, if only for a moment. */
