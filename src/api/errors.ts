@@ -14,6 +14,7 @@ const REFUSALS = {
   ANSWER_LOST: { status: 500, words: "the kernel's answer was lost" },
   BRIDGE_IN_USE: { status: 400, words: 'the bridge has other ports' },
   DRIFTED: { status: 500, words: 'another program changes the entry again and again' },
+  INTERFACE_BUSY: { status: 400, words: 'another interface or program receives the frames of the interface' },
   INTERFACE_ENSLAVED: { status: 400, words: 'the interface is in another bridge or VRF' },
   INTERFACE_EXISTS: { status: 400, words: 'an interface of that name exists' },
   INTERFACE_EXTERNAL: { status: 400, words: 'an interface of that name exists and is not owned by chanter' },

@@ -35,6 +35,7 @@ export type RefusalCode =
   | 'ANSWER_LOST'
   | 'BRIDGE_IN_USE'
   | 'DRIFTED'
+  | 'INTERFACE_BUSY'
   | 'INTERFACE_ENSLAVED'
   | 'INTERFACE_EXISTS'
   | 'INTERFACE_EXTERNAL'

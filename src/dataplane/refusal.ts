@@ -108,6 +108,16 @@ export function elsewhere(device: string, master: string): Refusal {
   return own('INTERFACE_ENSLAVED', `interface ${device} is in ${master} already`)
 }
 
+/** The refusal of a port whose frames go elsewhere, to `receivers` where those are known. */
+export function busy(device: string, receivers: readonly string[], refused: Refusal): Refusal {
+  const [first] = receivers
+  const reason =
+    first === undefined
+      ? `another program receives the frames of ${device}`
+      : `${receivers.join(', ')} ${receivers.length > 1 ? 'receive' : 'receives'} the frames of ${device}: attach ${first} instead, or delete it (ip link delete ${first})`
+  return { ...reworded(refused, (text) => `${text}: ${reason}`), code: 'INTERFACE_BUSY' }
+}
+
 export function unbridged(device: string): Refusal {
   return own('NO_BRIDGE_PORT', `interface ${device} is in no bridge`)
 }

@@ -178,7 +178,8 @@ describe('refused, and nothing changes', () => {
 
   test('a fault that only the kernel detects: an interface with another receiver of its frames', async () => {
     ip('link add link tap4 name mac4 type macvlan')
-    await refuses(body(4), 500, 'cannot set up tap4: EBUSY')
+    const why = 'mac4 receives the frames of tap4: attach mac4 instead, or delete it (ip link delete mac4)'
+    await refuses(body(4), 400, `cannot set up tap4: EBUSY: ${why}`)
     ip('link del mac4')
     expect(await node.attach(body(4))).toBe('200')
     expect(await node.detach(body(4))).toBe('200')

@@ -235,6 +235,7 @@ export const NDA_FLAGS_EXT = 15
 export const EPERM = 1
 export const ENOENT = 2
 export const ESRCH = 3
+export const EBUSY = 16
 export const EEXIST = 17
 export const ENOBUFS = 105
 export const EAGAIN = 11

@@ -163,8 +163,12 @@ export class Links {
 
   /** The present interfaces of some kinds that stand on another one. */
   uppersOf(index: number, kinds: readonly string[]): RawLink[] {
-    const uppers = kinds.flatMap((kind) => this.dump((writer) => dumpLinks(writer, { kind })))
-    return uppers.filter(({ lower }) => lower === index)
+    // the kernel shows links of all kinds where it does not know the kind
+    return kinds.flatMap((kind) =>
+      this.dump((writer) => dumpLinks(writer, { kind })).filter(
+        (link) => link.lower === index && link.kind === kind,
+      ),
+    )
   }
 
   private dump(write: (writer: NetlinkWriter) => void): RawLink[] {

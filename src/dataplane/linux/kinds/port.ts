@@ -1,7 +1,8 @@
-import { isOwned } from '../../driver.ts'
+import { isOwned, type Link } from '../../driver.ts'
 import type { Port } from '../../model.ts'
-import { elsewhere, missing, type Refusal } from '../../refusal.ts'
+import { busy, elsewhere, missing, type Refusal } from '../../refusal.ts'
 import { resetPortOptions, setForwarding, setPortOptions } from '../bridge-port.ts'
+import * as k from '../constants.ts'
 import { setMaster, setUp } from '../encode.ts'
 import { firstOf } from '../requests.ts'
 import type { DeviceTools, LinuxPortDefinition } from './link-definition.ts'
@@ -22,7 +23,7 @@ export const port: LinuxPortDefinition<Port> = {
     if (isMoved) setMaster(requests, link.index, bridge.index)
     const refusal = firstOf(requests.send())
     // a refused device stays down
-    if (refusal !== null) return refusal
+    if (refusal !== null) return refusal.errno === k.EBUSY ? busyPort(link, tools, refusal) : refusal
     setPortOptions(requests, link.index, entry)
     if (isMoved && !isOwned(link)) setUp(requests, link.index, true)
     const blocked = firstOf(requests.send())
@@ -36,6 +37,14 @@ export const port: LinuxPortDefinition<Port> = {
     resetPortOptions(requests, link)
     return firstOf(requests.send())
   },
+}
+
+/** Interfaces of these kinds receive what the one below them does. */
+const RECEIVERS = ['macvlan', 'macvtap', 'ipvlan', 'ipvtap']
+
+function busyPort({ name, index }: Link, { links }: DeviceTools, refusal: Refusal): Refusal {
+  const receivers = links.uppersOf(index, RECEIVERS).map((upper) => upper.name)
+  return busy(name, receivers, refusal)
 }
 
 /** Opens a port whose state was changed. */
