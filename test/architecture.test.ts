@@ -26,7 +26,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'linux/unix-socket': ['values/path-reason'],
   'linux/tcp-options': ['values', 'linux/libc'],
-  api: ['dataplane/model:types', 'bgp/values'],
+  api: ['dataplane/kinds', 'dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'values'],
   ipvpn: ['bgp', 'values'],
   vpn: [

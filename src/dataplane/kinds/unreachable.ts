@@ -15,7 +15,7 @@ export interface Unreachable {
   readonly prefixLength: number
 }
 
-export const unreachable: TableDefinition<Unreachable, Key, number> = {
+export const unreachable = {
   kind: 'unreachable',
   role: 'table',
   vpn: 'ipvpn',
@@ -31,4 +31,4 @@ export const unreachable: TableDefinition<Unreachable, Key, number> = {
     entry: (device, key, table) => ({ kind: 'unreachable', device, table, ...prefixOf(key) }),
     same: (a, b) => a === b,
   }),
-}
+} satisfies TableDefinition<Unreachable, Key, number>
