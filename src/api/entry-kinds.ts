@@ -40,7 +40,7 @@ function presentSchemaOf({ type, what }: Field<unknown>): z.ZodType {
     case 'name':
       return z.string()
     case 'natural':
-      return z.int().min(0)
+      return z.int().min(0).max(type.most)
     case 'flag':
       return z.boolean()
     case 'ip':

@@ -4,9 +4,10 @@ import { definitions } from '../../src/dataplane/kinds/index.ts'
 import type { Entry, Kind } from '../../src/dataplane/model.ts'
 import { type Ip, ipv4FromNumber } from '../../src/values/address.ts'
 
+/** As many bits as a VNI has. */
+const MOST = 2 ** 24 - 1
 /** Few, so that entries have some in common. */
 const name = fc.constantFrom('br0', 'vx0', 'tap1', 'bvrf-1', 'eth0.100')
-const natural = fc.integer({ min: 0, max: 2 ** 16 - 1 })
 const ipv4 = fc.integer({ min: 0, max: 2 ** 32 - 1 }).map(ipv4FromNumber)
 const ipv6 = fc
   .uint8Array({ minLength: 16, maxLength: 16 })
@@ -52,7 +53,7 @@ function anyOf({ type }: Field<unknown>): Arbitrary<unknown> {
     case 'name':
       return name
     case 'natural':
-      return natural
+      return fc.integer({ min: 0, max: Math.min(type.most, MOST) })
     case 'flag':
       return fc.boolean()
     case 'ip':

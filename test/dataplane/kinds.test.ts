@@ -172,6 +172,13 @@ test('no two entries of different kinds are one, but for links and for ports', (
   )
 })
 
+test('a prefix is not longer than an address', () => {
+  const unreachable = { kind: 'unreachable', device: 'bvrf-1', table: 1, prefix: '2001:db8::' }
+  expect(parseEntry({ ...unreachable, prefixLength: 128 })).toHaveProperty('value')
+  const refused = { field: 'prefixLength', expected: 'a whole number from 0 to 128' }
+  expect(parseEntry({ ...unreachable, prefixLength: 129 })).toEqual(refused)
+})
+
 test('an unknown kind is refused, whatever it is called', () => {
   for (const kind of ['nothing', 'constructor', '__proto__', undefined])
     expect(parseEntry({ kind, device: 'br0' })).toMatchObject({ field: 'kind' })

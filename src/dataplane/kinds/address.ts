@@ -1,8 +1,8 @@
 import { formatIp, type Ip } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
-import { described, flag, ip, name, natural, optional } from './field.ts'
-import { prefixKey, prefixOf } from './prefix.ts'
+import { described, flag, ip, name, optional } from './field.ts'
+import { prefixKey, prefixLength, prefixOf } from './prefix.ts'
 
 /** An address of this machine on a port, as its VMs' gateway: usable at once, and without a route to its subnet. */
 export interface PortAddress {
@@ -21,7 +21,7 @@ export const address = {
   fields: {
     device: name,
     ip,
-    prefixLength: natural,
+    prefixLength,
     hasRoute: described(
       optional(flag),
       'of an observed entry: whether the kernel made a route to its subnet, which it should not have',

@@ -21,7 +21,8 @@ export interface Field<T, J = unknown> {
 
 /** What a field is made of: schemas are made from it, and any value for tests. */
 export type FieldType =
-  | { readonly is: 'name' | 'natural' | 'flag' | 'ip' | 'mac' }
+  | { readonly is: 'name' | 'flag' | 'ip' | 'mac' }
+  | { readonly is: 'natural'; readonly most: number }
   | { readonly is: 'one of'; readonly values: readonly string[] }
   | { readonly is: 'nullable' | 'list'; readonly of: Field<unknown> }
   | { readonly is: 'record'; readonly fields: FieldSet }
@@ -52,10 +53,20 @@ export const name: Field<string, string> = {
 }
 
 export const natural: Field<number, number> = {
+  ...upTo(Number.MAX_SAFE_INTEGER),
   what: 'a whole number from 0',
-  type: { is: 'natural' },
-  format: (value) => value,
-  parse: (raw) => (Number.isSafeInteger(raw) && (raw as number) >= 0 ? (raw as number) : undefined),
+}
+
+export function upTo(most: number): Field<number, number> {
+  return {
+    what: `a whole number from 0 to ${most}`,
+    type: { is: 'natural', most },
+    format: (value) => value,
+    parse(raw) {
+      const number = Number.isSafeInteger(raw) ? (raw as number) : -1
+      return number >= 0 && number <= most ? number : undefined
+    },
+  }
 }
 
 export const flag: Field<boolean, boolean> = {

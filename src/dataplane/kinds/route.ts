@@ -3,7 +3,7 @@ import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
 import { ip, name, natural } from './field.ts'
 import { type Hop, hopsKey, routeHops } from './hop.ts'
-import { prefixKey, prefixOf } from './prefix.ts'
+import { prefixKey, prefixLength, prefixOf } from './prefix.ts'
 
 /** A route of a VRF, also for packets from other VRFs and from the underlay. */
 export interface VrfRoute {
@@ -27,7 +27,7 @@ export const route = {
   kind: 'route',
   role: 'table',
   vpn: 'ipvpn',
-  fields: { device: name, table: natural, prefix: ip, prefixLength: natural, hops: routeHops },
+  fields: { device: name, table: natural, prefix: ip, prefixLength, hops: routeHops },
   identity: ({ device, table, prefix, prefixLength }) =>
     `route ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,
   isMarked: true,
