@@ -252,6 +252,14 @@ describe('import directions', () => {
     expect(naming).toEqual([])
   })
 
+  test('what shows entries or sends them on knows none by its kind', () => {
+    const passing = files.filter((file) =>
+      /^src\/(api|cli|rest|record|events|dataplane\/thread)\//.test(file),
+    )
+    const named = new RegExp(`\\bkind(:| ===| !==) '(${KINDS.join('|')})'|case '(${KINDS.join('|')})':`)
+    expect(passing.filter((file) => named.test(readFileSync(file, 'utf8')))).toEqual([])
+  })
+
   test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {
     const core = files.filter((file) => /^src\/(bgp|evpn|ipvpn|vpn|values)\//.test(file))
     const variable = /^(export )?(let|var) \w+/
