@@ -293,6 +293,6 @@ function* outdatedText({ outdated: [first, ...more] }: VerificationAnswer): Gene
 function fields(found: unknown): string {
   return Object.entries(found as object)
     .filter(([name]) => name !== 'kind' && name !== 'device')
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ')
 }
