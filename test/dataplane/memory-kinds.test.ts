@@ -14,7 +14,7 @@ import {
 } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { anyEntry } from './any-entry.ts'
+import { anyEntry, fieldsOf } from './any-entry.ts'
 
 const ALIAS = 'chanter:net1'
 
@@ -33,6 +33,23 @@ describe.each(TABLE_KINDS)('%s', (kind) => {
       { numRuns: 30 },
     )
   })
+})
+
+const ofInterfaces = TABLE_KINDS.filter((kind) => fieldsOf(kind)['device']!.type.is === 'name')
+
+test.each(ofInterfaces)('an interface that is renamed keeps its entries: %s', (kind) => {
+  fc.assert(
+    fc.property(anyEntry(kind) as fc.Arbitrary<TableEntry>, (entry) => {
+      const driver = driverFor(entry)
+      driver.set([entry])
+      expect(driver.rename(entry.device, 'renamed')).toBe(true)
+      const renamed = { ...entry, device: 'renamed' } as TableEntry
+      expect(driver.holds(renamed)).toBe(true)
+      expect(driver.remove([renamed])).toEqual(new Map())
+      expect(driver.holds(renamed)).toBe(false)
+    }),
+    { numRuns: 30 },
+  )
 })
 
 describe.each(LINK_KINDS)('%s', (kind) => {

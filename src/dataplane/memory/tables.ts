@@ -90,8 +90,9 @@ export class MemoryTables {
 
   /** The observed entries of a device; a VRF's routes are those of its routing table. */
   *of(device: string, table: number | null): Generator<ObservedEntry, void> {
-    const all = [...this.at(device), ...(table === null ? [] : this.at(ownerOfTable(table)))]
-    for (const observed of all) yield { ...observed, entry: { ...observed.entry, device } as OwnEntry }
+    yield* this.at(device)
+    for (const observed of table === null ? [] : this.at(ownerOfTable(table)))
+      yield { ...observed, entry: { ...observed.entry, device } as OwnEntry }
   }
 
   private unusable({ device }: Hop, { kind }: VrfRoute | LabelRoute): Refusal | null {
