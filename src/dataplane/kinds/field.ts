@@ -29,8 +29,14 @@ export type FieldType =
 
 export type FieldSet = Readonly<Record<string, Field<unknown>>>
 
+type OptionalField<T, J = unknown> = Field<T, J> & { readonly isOptional: true }
+
 /** A field for each property of an entry, in the order in which they are shown. */
-export type Fields<E> = { readonly [F in Exclude<keyof E, 'kind'>]-?: Field<E[F]> }
+export type Fields<E> = {
+  readonly [N in Exclude<keyof E, 'kind'>]-?: Record<never, never> extends Pick<E, N>
+    ? OptionalField<NonNullable<E[N]>>
+    : Field<E[N]>
+}
 
 type OptionalIn<F> = { [N in keyof F]: F[N] extends { readonly isOptional: true } ? N : never }[keyof F]
 type ValueOf<F> = F extends Field<infer T> ? T : never
@@ -146,7 +152,7 @@ export function since<T, J>(field: Field<T, J>, absent: T): Field<T, J> {
   return { ...field, absent }
 }
 
-export function optional<T, J>(field: Field<T, J>): Field<T, J> & { readonly isOptional: true } {
+export function optional<T, J>(field: Field<T, J>): OptionalField<T, J> {
   return { ...field, isOptional: true }
 }
 
