@@ -26,7 +26,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   'linux/unix-socket': ['values/path-reason'],
   'linux/tcp-options': ['values', 'linux/libc'],
-  api: ['dataplane/model:types', 'bgp/values'],
+  api: ['dataplane/kinds', 'dataplane/model:types', 'bgp/values'],
   evpn: ['bgp', 'values'],
   ipvpn: ['bgp', 'values'],
   vpn: [
@@ -250,6 +250,14 @@ describe('import directions', () => {
       KINDS.some((kind) => readFileSync(file, 'utf8').includes(`'${kind}'`)),
     )
     expect(naming).toEqual([])
+  })
+
+  test('what shows entries or sends them on knows none by its kind', () => {
+    const passing = files.filter((file) =>
+      /^src\/(api|cli|rest|record|events|dataplane\/thread)\//.test(file),
+    )
+    const named = new RegExp(`\\bkind(:| ===| !==) '(${KINDS.join('|')})'|case '(${KINDS.join('|')})':`)
+    expect(passing.filter((file) => named.test(readFileSync(file, 'utf8')))).toEqual([])
   })
 
   test('rooms of the core keep no state in modules: it would be that of several networks at once', () => {

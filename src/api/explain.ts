@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { DIRECTIONS } from './attachment.ts'
 import { explainedEntry } from './entries.ts'
 import { count, list } from './shapes.ts'
 
@@ -18,7 +19,7 @@ const endpoint = z.strictObject({
   mac: z.string(),
   ip: z.string().nullable(),
   port: z.string(),
-  direction: z.enum(['both', 'to-port', 'from-port']),
+  direction: z.enum(DIRECTIONS),
 })
 
 const inEvpn = z.strictObject({

@@ -224,11 +224,12 @@ export function entryText(one: ExplainedEntry): string {
 
 type Hops = Extract<ExplainedEntry, { readonly hops: unknown }>['hops']
 
-/** Where an entry leads. */
+/** Where an entry leads, by its fields: a MAC address to a VTEP, an IP address to a MAC address, a route to its next hops. */
 function factsOf(one: ExplainedEntry): string[] {
-  if (one.kind === 'remote-mac') return [`to ${one.dst} vni ${one.vni}`]
-  if (one.kind === 'neighbour') return [`is ${one.mac}`]
-  return 'hops' in one ? one.hops.map(hopText) : []
+  if ('hops' in one) return one.hops.map(hopText)
+  if (!('mac' in one)) return []
+  if ('dst' in one) return [`to ${one.dst} vni ${one.vni}`]
+  return 'ip' in one ? [`is ${one.mac}`] : []
 }
 
 function hopText({ device, via, labels }: Hops[number]): string {
@@ -292,6 +293,6 @@ function* outdatedText({ outdated: [first, ...more] }: VerificationAnswer): Gene
 function fields(found: unknown): string {
   return Object.entries(found as object)
     .filter(([name]) => name !== 'kind' && name !== 'device')
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) => `${name} ${typeof value === 'object' ? JSON.stringify(value) : value}`)
     .join(', ')
 }

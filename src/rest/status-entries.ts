@@ -1,7 +1,6 @@
 import type { ExplainedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
-import type { EntryFields } from '../api/entry-kinds.ts'
 import { formatEntry } from '../dataplane/kinds/index.ts'
-import type { Entry, EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
+import type { EntryStatus, Kind, Status, Verification } from '../dataplane/model.ts'
 import { ensure } from '../values/map.ts'
 import { devicesOf, type VpnInstance } from '../vpn/instance.ts'
 import type { VpnService } from '../vpn/service.ts'
@@ -100,15 +99,10 @@ export function showItem(
 ): ExplainedEntry {
   return {
     entry: dataplane.describe(entry),
-    ...showEntry(entry),
+    ...formatEntry(entry),
     wanted,
     ...showStatus(status),
   }
-}
-
-/** The fields of an entry. */
-function showEntry(entry: Entry): EntryFields {
-  return formatEntry(entry) as unknown as EntryFields
 }
 
 export function showVerification(
@@ -122,8 +116,8 @@ export function showVerification(
       ...faults.map(({ fault, entry, found }) => ({
         fault,
         entry: dataplane.describe(entry),
-        wanted: fault === 'extra' ? null : showEntry(entry),
-        found: fault === 'extra' ? showEntry(entry) : found && showEntry(found),
+        wanted: fault === 'extra' ? null : formatEntry(entry),
+        found: fault === 'extra' ? formatEntry(entry) : found && formatEntry(found),
       })),
       ...orphans.map(({ name, kind, alias }) => ({
         fault: 'extra' as const,

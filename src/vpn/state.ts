@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { DIRECTIONS } from '../api/attachment.ts'
 import { formatRouteTarget, parseRouteTarget } from '../bgp/values/extended-community.ts'
 import { formatEntry, parseEntry } from '../dataplane/kinds/index.ts'
 import type { Entry } from '../dataplane/model.ts'
@@ -34,7 +35,7 @@ const storedAttachment = z.object({
   port: name,
   /** The EVPN instance that its port leads into by an IRB, in an IP VPN. */
   plug: z.object({ evpn: name, device: name }).nullable().default(null),
-  direction: z.enum(['both', 'to-port', 'from-port']),
+  direction: z.enum(DIRECTIONS),
   localPref: natural.nullable(),
   label: natural,
   sticky: z.boolean().default(false),

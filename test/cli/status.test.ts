@@ -270,6 +270,16 @@ vxlan--net1 and 1 more: entries of bagpipe-bgp still forward, until the device i
     })
   })
 
+  test('shows the hops of a route that is another one', async () => {
+    const hops = [{ device: 'eth1', via: '10.77.0.15', labels: [30], weight: 1 }]
+    const found = { kind: 'mpls', device: 'lo', label: 1000, hops }
+    const faults = [{ fault: 'different', entry: 'label 1000', found }]
+    const { output } = await status({ '/status/verify': { ...NOTHING, different: 1, faults } }, '--verify')
+    expect(output).toContain(
+      'label 1000  there is label 1000, hops [{"device":"eth1","via":"10.77.0.15","labels":[30],"weight":1}]',
+    )
+  })
+
   test('lists what is not', async () => {
     const found = { kind: 'remote-mac', device: 'vx0', mac: '02:00:00:00:01:02', dst: '192.0.2.66', vni: 100 }
     const faults = [

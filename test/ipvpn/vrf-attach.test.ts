@@ -100,7 +100,7 @@ describe('settings of the whole machine', () => {
     const { kernel } = a.driver
     kernel.addLink('vpn1', { kind: 'dummy' })
     kernel.addLink('mgmt', { kind: 'vrf', table: 300, up: true })
-    kernel.ip.set({ kind: 'mpls', device: 'lo', label: 5000, hops: [] }, false)
+    kernel.tables.set({ kind: 'mpls', device: 'lo', label: 5000, hops: [] }, false)
     await a.attach(request('192.168.10.1/24'))
     expect(wanted(a)).toContain('vpn2 with table 301 for chanter:net1')
     expect(advertised(a)[0]).toContain('label 5001 ')

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { kernelKind } from '../../src/dataplane/kinds/index.ts'
+import { identity, kernelKind } from '../../src/dataplane/kinds/index.ts'
 import type {
   Bridge,
   Entry,
@@ -135,7 +135,7 @@ export function holdsIp(entry: IpEntry): boolean {
         (route) => route.type === 'unicast' && route.protocol === '19' && waysOf(route) === textOf(entry),
       )
     default:
-      return entry satisfies never
+      throw new Error(`${identity(entry)}: this does not know what iproute2 shows of it`)
   }
 }
 

@@ -10,7 +10,7 @@ import { enterOwnNamespace } from './namespace.ts'
 enterOwnNamespace()
 
 /** One of each kind, on devices of `NETWORK`. */
-const SAMPLES: Readonly<Record<TableKind, readonly TableEntry[]>> = {
+const SAMPLES: Readonly<Partial<Record<TableKind, readonly TableEntry[]>>> = {
   'local-mac': [e.local(1)],
   flood: [e.flood('192.0.2.2'), e.flood('192.0.2.3', 300)],
   'remote-mac': [e.remote(2), e.remote(3, '192.0.2.3', 300)],
@@ -51,8 +51,11 @@ beforeAll(async () => {
 
 afterAll(() => lab.close())
 
+test('there is a sample of each kind', () =>
+  expect(Object.keys(SAMPLES).sort()).toEqual([...TABLE_KINDS].sort()))
+
 describe.each(TABLE_KINDS.filter(isThere))('%s', (kind) => {
-  test.each(SAMPLES[kind])('is shown by iproute2 and by a dump, until it is removed: %#', (entry) => {
+  test.each(SAMPLES[kind] ?? [])('is shown by iproute2 and by a dump, until it is removed: %#', (entry) => {
     expect(lab.driver.set([entry])).toEqual(new Map())
     expect(lab.holds(entry)).toBe(true)
     expect(found(entry)).toMatchObject([{ entry }])

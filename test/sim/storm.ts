@@ -184,10 +184,11 @@ export class Storm {
       case 'release':
         return kernel.enslave(link.name, null)
       case 'empty-ip':
-        for (const { entry } of [...kernel.ip.of(link.name, link.table)]) kernel.removeEntry(entry)
+        for (const { entry } of [...kernel.tables.of(link.name, link.table)]) kernel.removeEntry(entry)
         return
       case 'empty-bridge':
-        for (const { entry } of [...link.remote.values(), ...link.floods.values()]) kernel.removeEntry(entry)
+        for (const { entry } of [...link.remote.values(), ...kernel.tables.of(link.name, null)])
+          kernel.removeEntry(entry)
         return
       default:
         return deed satisfies never

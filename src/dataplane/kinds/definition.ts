@@ -94,6 +94,7 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
 /** How entries of one kind are kept in little memory: a key that is unique on a device, and the rest as a value. */
 export interface Layout<E extends Shape, K extends Key, V> {
   key(entry: E): K
+  /** Never undefined. */
   value(entry: E): V
   entry(device: string, key: K, value: V): E
   same(a: V, b: V): boolean

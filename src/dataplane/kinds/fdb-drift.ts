@@ -1,4 +1,4 @@
-import { type Field, natural, optional, record } from './field.ts'
+import { described, type Fields, natural, optional, record } from './field.ts'
 
 /**
  * The drift of an observed FDB entry of a VXLAN device, in the kernel's numbers; absent fields are as chanter sets them. Only observed entries have
@@ -21,15 +21,18 @@ export interface FdbDrift {
 
 const number = optional(natural)
 
-export const drift: Field<FdbDrift> = optional(
-  record<FdbDrift>('what drifted of an FDB entry', {
-    port: number,
-    via: number,
-    nhid: number,
-    srcVni: number,
-    state: number,
-    flags: number,
-  }),
+export const drift = described(
+  optional(
+    record('what drifted of an FDB entry', {
+      port: number,
+      via: number,
+      nhid: number,
+      srcVni: number,
+      state: number,
+      flags: number,
+    } satisfies Fields<FdbDrift>),
+  ),
+  'of an observed entry: what another program changed, in numbers of the kernel',
 )
 
 /** As in iproute2. */

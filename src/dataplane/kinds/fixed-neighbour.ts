@@ -11,7 +11,7 @@ export interface FixedNeighbour {
   readonly mac: Mac
 }
 
-export const fixedNeighbour: TableDefinition<FixedNeighbour, Ip, Mac> = {
+export const fixedNeighbour = {
   kind: 'fixed-neighbour',
   role: 'table',
   vpn: 'ipvpn',
@@ -24,4 +24,4 @@ export const fixedNeighbour: TableDefinition<FixedNeighbour, Ip, Mac> = {
     entry: (device, key, value) => ({ kind: 'fixed-neighbour', device, ip: key, mac: value }),
     same: (a, b) => a === b,
   }),
-}
+} satisfies TableDefinition<FixedNeighbour, Ip, Mac>

@@ -13,7 +13,7 @@ export interface Flood {
 }
 
 /** The drift's flags are those of the whole list, and identify no entry. */
-export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'>> = {
+export const flood = {
   kind: 'flood',
   role: 'table',
   vpn: 'evpn',
@@ -30,4 +30,4 @@ export const flood: TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'
     entry: (device, _key, destination) => ({ kind: 'flood', device, ...destination }),
     same: (a, b) => a.drift?.flags === b.drift?.flags,
   }),
-}
+} satisfies TableDefinition<Flood, string, Omit<Flood, 'kind' | 'device'>>

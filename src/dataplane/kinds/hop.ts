@@ -1,5 +1,5 @@
 import type { Ip } from '../../values/address.ts'
-import { type Field, ip, list, name, natural, nullable, record } from './field.ts'
+import { described, type Fields, ip, list, name, natural, nullable, record } from './field.ts'
 
 /** A next hop. */
 export interface Hop {
@@ -19,12 +19,25 @@ export interface Hop {
 /** The node's own path to an address, by its main table. */
 export type NextHop = Pick<Hop, 'device' | 'via' | 'labels'>
 
-export const hops: Field<readonly Hop[]> = list(
-  record<Hop>('a next hop', { device: name, via: nullable(ip), labels: list(natural), weight: natural }),
+const hops = list(
+  record('a next hop', {
+    device: name,
+    via: described(nullable(ip), 'the neighbour on the interface; null where none is needed'),
+    labels: described(list(natural), 'pushed labels, the outermost first'),
+    weight: natural,
+  } satisfies Fields<Hop>),
 )
 
-/** The weight of a single hop means nothing. */
-export function unweighted(hops: readonly Hop[]): readonly Hop[] {
+/** Of a route: the weight of a single hop means nothing. */
+export const routeHops = {
+  ...hops,
+  normal: (all: readonly Hop[]) => (all.length > 1 ? all : unweighted(all)),
+}
+
+/** Of a label route: flows are spread evenly. */
+export const labelRouteHops = { ...hops, normal: unweighted }
+
+function unweighted(hops: readonly Hop[]): readonly Hop[] {
   return hops.every(({ weight }) => weight === 1) ? hops : hops.map((hop) => ({ ...hop, weight: 1 }))
 }
 

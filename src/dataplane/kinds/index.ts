@@ -3,7 +3,7 @@ import type { Link } from '../driver.ts'
 import { address } from './address.ts'
 import { bridge } from './bridge.ts'
 import type { Definition, LinkDefinition, PortDefinition, TableDefinition } from './definition.ts'
-import { formatFields, type Parsed, parseFields } from './field.ts'
+import { formatFields, type Parsed, parseFields, type Shown } from './field.ts'
 import { fixedNeighbour } from './fixed-neighbour.ts'
 import { flood } from './flood.ts'
 import { labelRoute } from './label-route.ts'
@@ -46,11 +46,16 @@ export const definitions = [
 ] as const
 
 type Of<D> = Extract<(typeof definitions)[number], D>
+type ShownOf<D> = D extends { readonly kind: infer K; readonly fields: infer F }
+  ? { readonly kind: K } & Shown<F>
+  : never
 type EntryOf<D> = D extends { identity(entry: infer E): string } ? E : never
 
 /** One thing that the kernel should hold. */
 export type Entry = EntryOf<(typeof definitions)[number]>
 export type Kind = Entry['kind']
+/** An entry in JSON. */
+export type ShownEntry = ShownOf<(typeof definitions)[number]>
 /** Entries that define an owned device. */
 export type LinkEntry = EntryOf<Of<{ readonly role: 'link' }>>
 /** Entries that enslave a device. */
@@ -151,9 +156,9 @@ export function observedPort(link: Link): PortEntry | null {
 }
 
 /** The entry in JSON, field by field, as the API shows it and the state file keeps it. */
-export function formatEntry(entry: Entry): Readonly<Record<string, unknown>> & { readonly kind: Kind } {
+export function formatEntry(entry: Entry): ShownEntry {
   const { fields } = definitionOf(entry.kind) as Definition<Entry>
-  return formatFields(fields, entry, { kind: entry.kind })
+  return formatFields(fields, entry, { kind: entry.kind }) as ShownEntry
 }
 
 /** The reverse of `formatEntry`; of an entry that cannot be read, the field and what was expected there. */
@@ -161,7 +166,7 @@ export function parseEntry(raw: unknown): Parsed<Entry> {
   const kind = typeof raw === 'object' && raw !== null && 'kind' in raw ? raw.kind : undefined
   const definition = byKind.get(kind as Kind)
   if (definition === undefined) return { field: 'kind', expected: `one of ${KINDS.join(', ')}` }
-  const read = parseFields<Entry>((definition as Definition<Entry>).fields, raw)
+  const read = parseFields(definition.fields, raw)
   return 'value' in read ? { value: { ...read.value, kind } as Entry } : read
 }
 

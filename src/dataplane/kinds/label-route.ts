@@ -1,6 +1,6 @@
 import type { TableDefinition } from './definition.ts'
 import { natural, oneOf } from './field.ts'
-import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
+import { type Hop, hopsKey, labelRouteHops } from './hop.ts'
 
 /** The route of an incoming label: the label is popped, and packets leave by `hops`, with other labels or none. */
 export interface LabelRoute {
@@ -13,19 +13,19 @@ export interface LabelRoute {
   readonly hops: readonly Hop[]
 }
 
-export const labelRoute: TableDefinition<LabelRoute, number, readonly Hop[]> = {
+export const labelRoute = {
   kind: 'mpls',
   role: 'table',
   vpn: 'ipvpn',
-  fields: { device: oneOf('lo'), label: natural, hops },
+  fields: { device: oneOf('lo'), label: natural, hops: labelRouteHops },
   identity: ({ label }) => `label ${label}`,
   isMarked: true,
   needsSettings: true,
   layout: () => ({
     key: ({ label }) => label,
-    value: (entry) => unweighted(entry.hops),
+    value: (entry) => labelRouteHops.normal(entry.hops),
     entry: (_device, label, value) => ({ kind: 'mpls', device: 'lo', label, hops: value }),
     same: (a, b) => hopsKey(a) === hopsKey(b),
     uses: (value) => value,
   }),
-}
+} satisfies TableDefinition<LabelRoute, number, readonly Hop[]>

@@ -9,7 +9,7 @@ export interface LocalMac {
   readonly mac: Mac
 }
 
-export const localMac: TableDefinition<LocalMac, Mac, true> = {
+export const localMac = {
   kind: 'local-mac',
   role: 'table',
   vpn: 'evpn',
@@ -23,4 +23,4 @@ export const localMac: TableDefinition<LocalMac, Mac, true> = {
     entry: (device, key) => ({ kind: 'local-mac', device, mac: key }),
     same: () => true,
   }),
-}
+} satisfies TableDefinition<LocalMac, Mac, true>

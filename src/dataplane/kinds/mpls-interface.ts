@@ -7,7 +7,7 @@ export interface MplsInterface {
   readonly device: string
 }
 
-export const mplsInterface: TableDefinition<MplsInterface, 0, true> = {
+export const mplsInterface = {
   kind: 'mpls-interface',
   role: 'table',
   vpn: 'ipvpn',
@@ -21,4 +21,4 @@ export const mplsInterface: TableDefinition<MplsInterface, 0, true> = {
     entry: (device) => ({ kind: 'mpls-interface', device }),
     same: () => true,
   }),
-}
+} satisfies TableDefinition<MplsInterface, 0, true>

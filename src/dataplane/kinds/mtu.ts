@@ -1,4 +1,5 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
+import { described, name, natural, nullable } from './field.ts'
 import type { MplsTunnel } from './tunnel.ts'
 
 const IPV4 = 20
@@ -9,6 +10,10 @@ const VXLAN = 14 + 8
 const GRE = 4
 /** The MTU that VMs expect: with a smaller one their frames would be dropped, while the underlay may still carry fragments. */
 const LEAST = 1500
+
+/** The fields of a device whose packets an underlay carries. */
+export const mtu = described(nullable(natural), 'null: as the underlay has room for')
+export const underlay = described(nullable(name), 'the underlay interface; null where it is unknown')
 
 /** The largest MTU of a VXLAN device whose packets fit an underlay, but not less than Ethernet's. */
 export function vxlanMtuOver(underlayMtu: number, local: Ip): number {

@@ -17,7 +17,7 @@ export interface Neighbour {
 /** Added to a router's MAC address as a flag: more than any MAC address. */
 const ROUTER = 2 ** 48
 
-export const neighbour: TableDefinition<Neighbour, Key, number> = {
+export const neighbour = {
   kind: 'neighbour',
   role: 'table',
   vpn: 'evpn',
@@ -51,4 +51,4 @@ export const neighbour: TableDefinition<Neighbour, Key, number> = {
       router: from.number() === 1,
     }),
   },
-}
+} satisfies TableDefinition<Neighbour, Key, number>

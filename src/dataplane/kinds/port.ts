@@ -1,5 +1,5 @@
 import type { PortDefinition } from './definition.ts'
-import { flag, name, since } from './field.ts'
+import { described, flag, name, since } from './field.ts'
 
 /** A device enslaved to a bridge. The device itself may be external. */
 export interface Port {
@@ -12,14 +12,17 @@ export interface Port {
   readonly neighSuppress: boolean
 }
 
-export const port: PortDefinition<Port> = {
+export const port = {
   kind: 'port',
   role: 'port',
   vpn: 'evpn',
   fields: {
     device: name,
     bridge: name,
-    external: since(flag, false),
+    external: described(
+      since(flag, false),
+      'whether it may be in an external bridge: another program may have enslaved it',
+    ),
     learning: flag,
     neighSuppress: flag,
   },
@@ -39,4 +42,4 @@ export const port: PortDefinition<Port> = {
   hasLearned: ({ external, learning }, actual) => !external && !learning && actual.learning,
   // a VXLAN device keeps the entries of its own FDB
   isEmptied: ({ kind }) => kind !== 'vxlan',
-}
+} satisfies PortDefinition<Port>

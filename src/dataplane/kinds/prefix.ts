@@ -1,5 +1,9 @@
 import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
+import { upTo } from './field.ts'
+
+/** Of an address of either family. */
+export const prefixLength = upTo(128)
 
 /** Prefixes as keys: IPv4 ones are kept as numbers, the length above the address. */
 export function prefixKey(prefix: Ip, prefixLength: number): Key {

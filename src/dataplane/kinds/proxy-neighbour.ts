@@ -9,7 +9,7 @@ export interface ProxyNeighbour {
   readonly ip: Ip
 }
 
-export const proxyNeighbour: TableDefinition<ProxyNeighbour, Ip, true> = {
+export const proxyNeighbour = {
   kind: 'proxy-neighbour',
   role: 'table',
   vpn: 'ipvpn',
@@ -23,4 +23,4 @@ export const proxyNeighbour: TableDefinition<ProxyNeighbour, Ip, true> = {
     entry: (device, key) => ({ kind: 'proxy-neighbour', device, ip: key }),
     same: () => true,
   }),
-}
+} satisfies TableDefinition<ProxyNeighbour, Ip, true>

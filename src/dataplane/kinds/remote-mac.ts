@@ -19,7 +19,7 @@ type Destination = Pick<RemoteMac, 'dst' | 'vni' | 'drift'>
 /** Limits the destinations that one table remembers for sharing. */
 const SHARED_DESTINATIONS = 4096
 
-export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
+export const remoteMac = {
   kind: 'remote-mac',
   role: 'table',
   vpn: 'evpn',
@@ -64,4 +64,4 @@ export const remoteMac: TableDefinition<RemoteMac, Mac, Destination> = {
       vni: from.number(),
     }),
   },
-}
+} satisfies TableDefinition<RemoteMac, Mac, Destination>

@@ -2,8 +2,8 @@ import { formatIp, type Ip } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
 import { ip, name, natural } from './field.ts'
-import { type Hop, hops, hopsKey, unweighted } from './hop.ts'
-import { prefixKey, prefixOf } from './prefix.ts'
+import { type Hop, hopsKey, routeHops } from './hop.ts'
+import { prefixKey, prefixLength, prefixOf } from './prefix.ts'
 
 /** A route of a VRF, also for packets from other VRFs and from the underlay. */
 export interface VrfRoute {
@@ -23,11 +23,11 @@ type Paths = Pick<VrfRoute, 'table' | 'hops'>
 /** Limits the paths that one table remembers for sharing. */
 const SHARED_PATHS = 4096
 
-export const route: TableDefinition<VrfRoute, Key, Paths> = {
+export const route = {
   kind: 'route',
   role: 'table',
   vpn: 'ipvpn',
-  fields: { device: name, table: natural, prefix: ip, prefixLength: natural, hops },
+  fields: { device: name, table: natural, prefix: ip, prefixLength, hops: routeHops },
   identity: ({ device, table, prefix, prefixLength }) =>
     `route ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,
   isMarked: true,
@@ -41,7 +41,7 @@ export const route: TableDefinition<VrfRoute, Key, Paths> = {
         const known = shared.get(key)
         if (known !== undefined) return known
         if (shared.size >= SHARED_PATHS) shared.clear()
-        const paths = { table, hops: hops.length > 1 ? hops : unweighted(hops) }
+        const paths = { table, hops: routeHops.normal(hops) }
         shared.set(key, paths)
         return paths
       },
@@ -50,4 +50,4 @@ export const route: TableDefinition<VrfRoute, Key, Paths> = {
       uses: ({ hops }) => hops,
     }
   },
-}
+} satisfies TableDefinition<VrfRoute, Key, Paths>

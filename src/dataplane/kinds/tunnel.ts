@@ -1,7 +1,7 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
-import { ip, name, natural, nullable, oneOf } from './field.ts'
-import { tunnelMtuOver } from './mtu.ts'
+import { ip, name, nullable, oneOf } from './field.ts'
+import { mtu, tunnelMtuOver, underlay } from './mtu.ts'
 
 /** The encapsulation of labelled packets across an IP network: GRE (RFC 4023) or UDP (RFC 7510). */
 export type Encapsulation = 'gre' | 'udp'
@@ -25,7 +25,7 @@ export interface MplsTunnel {
 /** The kernel's link kinds over IPv4 and over IPv6. */
 const KERNEL_KINDS = { gre: ['gre', 'ip6gre'], udp: ['ipip', 'ip6tnl'] } as const
 
-export const tunnel: LinkDefinition<MplsTunnel> = {
+export const tunnel = {
   kind: 'tunnel',
   role: 'link',
   vpn: 'ipvpn',
@@ -35,8 +35,8 @@ export const tunnel: LinkDefinition<MplsTunnel> = {
     encapsulation: oneOf('gre', 'udp'),
     local: ip,
     remote: nullable(ip),
-    mtu: nullable(natural),
-    underlay: nullable(name),
+    mtu,
+    underlay,
   },
   identity: ({ device }) => `link ${device}`,
   kernelKind({ encapsulation, local }) {
@@ -47,4 +47,4 @@ export const tunnel: LinkDefinition<MplsTunnel> = {
     actual.local === local && actual.peer === remote && actual.encapsulation === encapsulation,
   traits: ({ local, remote, encapsulation }) => ({ local, peer: remote, encapsulation }),
   mtuOver: (entry, underlayMtu) => (underlayMtu === undefined ? null : tunnelMtuOver(underlayMtu, entry)),
-}
+} satisfies LinkDefinition<MplsTunnel>

@@ -13,7 +13,7 @@ export interface UdpPort {
   readonly ip: Ip
 }
 
-export const udpPort: TableDefinition<UdpPort, Ip, true> = {
+export const udpPort = {
   kind: 'udp-port',
   role: 'table',
   vpn: 'ipvpn',
@@ -26,4 +26,4 @@ export const udpPort: TableDefinition<UdpPort, Ip, true> = {
     entry: (_device, key) => ({ kind: 'udp-port', device: 'lo', ip: key }),
     same: () => true,
   }),
-}
+} satisfies TableDefinition<UdpPort, Ip, true>

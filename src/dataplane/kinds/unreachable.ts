@@ -2,7 +2,7 @@ import { formatIp, type Ip } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
 import { ip, name, natural } from './field.ts'
-import { prefixKey, prefixOf } from './prefix.ts'
+import { prefixKey, prefixLength, prefixOf } from './prefix.ts'
 
 /** A prefix of a VRF that is unreachable unless there is a route to it: without one for `/0`, packets leave by the main table. */
 export interface Unreachable {
@@ -15,11 +15,11 @@ export interface Unreachable {
   readonly prefixLength: number
 }
 
-export const unreachable: TableDefinition<Unreachable, Key, number> = {
+export const unreachable = {
   kind: 'unreachable',
   role: 'table',
   vpn: 'ipvpn',
-  fields: { device: name, table: natural, prefix: ip, prefixLength: natural },
+  fields: { device: name, table: natural, prefix: ip, prefixLength },
   identity: ({ device, table, prefix, prefixLength }) =>
     `unreachable ${formatIp(prefix)}/${prefixLength} in table ${table} of ${device}`,
   isMarked: true,
@@ -31,4 +31,4 @@ export const unreachable: TableDefinition<Unreachable, Key, number> = {
     entry: (device, key, table) => ({ kind: 'unreachable', device, table, ...prefixOf(key) }),
     same: (a, b) => a === b,
   }),
-}
+} satisfies TableDefinition<Unreachable, Key, number>

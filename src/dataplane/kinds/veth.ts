@@ -1,8 +1,8 @@
 import type { Ip } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { LinkDefinition } from './definition.ts'
-import { ip, mac, name, natural, nullable } from './field.ts'
-import { vxlanMtuOver } from './mtu.ts'
+import { ip, mac, name } from './field.ts'
+import { mtu, underlay, vxlanMtuOver } from './mtu.ts'
 
 /** One end of a veth pair between two owned devices, up. Each end is wanted separately; the one that is set first creates both. */
 export interface Veth {
@@ -18,7 +18,7 @@ export interface Veth {
   readonly underlay: string | null
 }
 
-export const veth: LinkDefinition<Veth> = {
+export const veth = {
   kind: 'veth',
   role: 'link',
   vpn: 'ipvpn',
@@ -27,9 +27,9 @@ export const veth: LinkDefinition<Veth> = {
     alias: name,
     peer: name,
     mac,
-    mtu: nullable(natural),
+    mtu,
     local: ip,
-    underlay: nullable(name),
+    underlay,
   },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'veth',
@@ -38,4 +38,4 @@ export const veth: LinkDefinition<Veth> = {
   traits: ({ peer, mac }) => ({ pair: peer, mac }),
   otherEnd: ({ peer }) => peer,
   mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
-}
+} satisfies LinkDefinition<Veth>

@@ -13,7 +13,7 @@ export interface VrfPort {
   readonly vrf: string
 }
 
-export const vrfPort: PortDefinition<VrfPort> = {
+export const vrfPort = {
   kind: 'vrf-port',
   role: 'port',
   vpn: 'ipvpn',
@@ -26,4 +26,4 @@ export const vrfPort: PortDefinition<VrfPort> = {
   fits: (_entry, actual) => actual.routing === true,
   observed: ({ name: device, master: vrf, routing }) =>
     routing === null ? null : { kind: 'vrf-port', device, vrf },
-}
+} satisfies PortDefinition<VrfPort>

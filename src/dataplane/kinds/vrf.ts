@@ -11,7 +11,7 @@ export interface VrfDevice {
   readonly table: number
 }
 
-export const vrf: LinkDefinition<VrfDevice> = {
+export const vrf = {
   kind: 'vrf',
   role: 'link',
   vpn: 'ipvpn',
@@ -20,4 +20,4 @@ export const vrf: LinkDefinition<VrfDevice> = {
   kernelKind: () => 'vrf',
   traits: ({ table }) => ({ table }),
   isSuch: ({ table }, actual) => actual.table === table,
-}
+} satisfies LinkDefinition<VrfDevice>

@@ -1,7 +1,7 @@
 import { type Ip, isIpv4 } from '../../values/address.ts'
 import type { LinkDefinition } from './definition.ts'
-import { ip, name, natural, nullable, since } from './field.ts'
-import { vxlanMtuOver, vxlanRoomOver } from './mtu.ts'
+import { ip, name, natural, since } from './field.ts'
+import { mtu, underlay, vxlanMtuOver, vxlanRoomOver } from './mtu.ts'
 
 /** An owned VXLAN device: `nolearning`, up. */
 export interface Vxlan {
@@ -18,7 +18,7 @@ export interface Vxlan {
   readonly underlay: string | null
 }
 
-export const vxlan: LinkDefinition<Vxlan> = {
+export const vxlan = {
   kind: 'vxlan',
   role: 'link',
   vpn: 'evpn',
@@ -28,8 +28,8 @@ export const vxlan: LinkDefinition<Vxlan> = {
     vni: natural,
     local: ip,
     port: natural,
-    mtu: since(nullable(natural), null),
-    underlay: since(nullable(name), null),
+    mtu: since(mtu, null),
+    underlay: since(underlay, null),
   },
   identity: ({ device }) => `link ${device}`,
   kernelKind: () => 'vxlan',
@@ -45,4 +45,4 @@ export const vxlan: LinkDefinition<Vxlan> = {
   excludes: ({ vni, port }, other) => other.vni === vni && other.port === port,
   mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
   roomOver: ({ local }, underlayMtu) => vxlanRoomOver(underlayMtu, local),
-}
+} satisfies LinkDefinition<Vxlan>

@@ -1,5 +1,5 @@
 import { isOwned, type Link } from '../driver.ts'
-import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry } from '../kinds/index.ts'
+import { type DeviceEntry, isPortEntry, kernelKind, type LinkEntry, linkDefinition } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import { missing, notOwned, type Refusal, reworded } from '../refusal.ts'
 import * as k from './constants.ts'
@@ -35,9 +35,10 @@ export class DeviceChanger {
     return this.remover.remove([entry]).get(0) ?? null
   }
 
-  /** Gives a renamed owned link its name back. It cannot tell the two ends of a veth pair apart. */
+  /** Gives a renamed owned link its name back. It cannot tell the two ends of a pair apart. */
   reclaim(entry: LinkEntry): Link | undefined {
-    const stray = entry.kind === 'veth' ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
+    const isEnd = linkDefinition(entry.kind).otherEnd !== undefined
+    const stray = isEnd ? undefined : this.links.strayOf(entry.alias, kernelKind(entry))
     if (stray === undefined) return undefined
     encode.rename(this.requests, stray.index, entry.device)
     if (this.requests.send().size > 0) {

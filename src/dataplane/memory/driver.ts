@@ -24,8 +24,8 @@ import {
 import { isExternal, isPlaced, linkStep } from '../kinds/link-step.ts'
 import type { Entry, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { elsewhere, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
+import { remoteMacsOf } from './bridged.ts'
 import { MemoryKernel } from './kernel.ts'
-import { remoteMacsOf } from './kinds.ts'
 
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
@@ -168,7 +168,7 @@ export class MemoryDriver implements Driver {
   }
 
   isLabelTaken(label: number): boolean {
-    return this.kernel.ip.get({ kind: 'mpls', device: 'lo', label, hops: [] }) !== undefined
+    return this.kernel.tables.get({ kind: 'mpls', device: 'lo', label, hops: [] }) !== undefined
   }
 
   isTableTaken(table: number): boolean {
@@ -229,9 +229,7 @@ export class MemoryDriver implements Driver {
     const isRouted = this.isRouted(link)
     const entries: ObservedEntry[] = [
       ...(link.kind === 'vxlan' ? remoteMacsOf(link, macs) : behind),
-      ...link.floods.values(),
-      ...link.neighbours.values(),
-      ...this.kernel.ip.of(device, link.table),
+      ...this.kernel.tables.of(device, link.table),
     ].filter(({ entry }) => isRouted || !OF_PORTS.has(entry.kind))
     for (let i = 0; i < entries.length; i += CHUNK) yield entries.slice(i, i + CHUNK)
   }
@@ -294,7 +292,7 @@ export class MemoryDriver implements Driver {
           ports.map(({ name }) => name),
         ),
       )
-    if (link.table !== null) this.kernel.ip.clear(link.table)
+    if (link.table !== null) this.kernel.tables.clear(link.table)
     this.kernel.deleteLink(entry.device)
   }
 

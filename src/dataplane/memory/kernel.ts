@@ -19,20 +19,18 @@ import {
   same,
   type TableEntry,
 } from '../kinds/index.ts'
-import type { Flood, LocalMac, Neighbour, NextHop, RemoteMac } from '../model.ts'
+import type { LocalMac, NextHop, RemoteMac } from '../model.ts'
 import { kernelRefusal, missing, ownAddress, RefusalError, taken, unbridged } from '../refusal.ts'
-import { type IpTableEntry, MemoryIp } from './ip.ts'
-import { memoryKind, partOf } from './kinds.ts'
+import { bridgedKind, partOf } from './bridged.ts'
+import { MemoryTables, type OwnEntry } from './tables.ts'
 
-export type Held<E> = Map<Mac | string, { readonly entry: E; readonly marked: boolean }>
+type Held<E> = Map<Mac, { readonly entry: E; readonly marked: boolean }>
 
 /** An interface with its kernel state. */
 export interface MemoryLink extends Link {
   /** Of a bridge: which port each MAC is behind. */
   readonly fdb: Held<LocalMac>
   readonly remote: Held<RemoteMac>
-  readonly floods: Held<Flood>
-  readonly neighbours: Held<Neighbour>
 }
 
 type Notice = (listener: ChangeListener) => void
@@ -40,7 +38,7 @@ type Notice = (listener: ChangeListener) => void
 /** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
 export class MemoryKernel {
   readonly links = new Map<string, MemoryLink>()
-  readonly ip: MemoryIp
+  readonly tables: MemoryTables
   /** The main table, as set by `setNextHop`. */
   readonly nextHops = new Map<Ip, NextHop>()
   /** Which interfaces have the node's addresses. */
@@ -56,9 +54,12 @@ export class MemoryKernel {
 
   constructor(notify: (notice: Notice) => void) {
     this.notify = notify
-    this.ip = new MemoryIp(
+    this.tables = new MemoryTables(
       (device) => this.links.get(device)?.up,
-      (observed, present) => notify((listener) => listener.entryChanged(observed, present)),
+      (observed, present) => {
+        if (present || !this.isMuted(observed))
+          notify((listener) => listener.entryChanged(observed, present))
+      },
     )
     this.addLink('lo', { up: true, ethernet: false, loopback: true })
   }
@@ -117,8 +118,6 @@ export class MemoryKernel {
       ...traits,
       fdb: new Map(),
       remote: new Map(),
-      floods: new Map(),
-      neighbours: new Map(),
     }
     this.links.set(name, link)
     this.changed(name)
@@ -143,6 +142,7 @@ export class MemoryKernel {
     for (const { fdb } of this.links.values())
       for (const [mac, held] of fdb)
         if (held.entry.device === name) fdb.set(mac, { ...held, entry: { ...held.entry, device: to } })
+    this.tables.rename(name, to)
     this.changed(name)
     this.changed(to)
   }
@@ -152,11 +152,9 @@ export class MemoryKernel {
     if (link === undefined) return
     this.enslave(name, null)
     for (const port of this.links.values()) if (port.master === name) this.enslave(port.name, null)
-    for (const held of [link.remote, link.floods, link.neighbours]) {
-      for (const key of held.keys()) this.drop<TableEntry>(held, key)
-    }
+    for (const mac of link.remote.keys()) this.drop(link, mac)
     this.links.delete(name)
-    this.ip.lose(name)
+    this.tables.lose(name)
     this.notify((listener) => listener.linkDisrupted(name))
     this.changed(name)
     if (link.pair !== null) this.deleteLink(link.pair)
@@ -212,17 +210,17 @@ export class MemoryKernel {
 
   setEntry(entry: TableEntry, marked: boolean): void {
     const link = this.need(entry.device)
-    const kind = memoryKind(entry.kind)
+    const kind = bridgedKind(entry.kind)
     if (kind !== undefined) return kind.set(entry, marked, link, this)
-    const refusal = this.ip.set(entry as IpTableEntry, marked)
+    const refusal = this.tables.set(entry as OwnEntry, marked)
     if (refusal !== null) throw new RefusalError(refusal)
   }
 
   removeEntry(entry: TableEntry): void {
     const link = this.links.get(entry.device)
     if (link === undefined) return
-    const kind = memoryKind(entry.kind)
-    if (kind === undefined) this.ip.remove(entry as IpTableEntry)
+    const kind = bridgedKind(entry.kind)
+    if (kind === undefined) this.tables.remove(entry as OwnEntry)
     else kind.remove(entry, link, this)
   }
 
@@ -230,9 +228,9 @@ export class MemoryKernel {
   holds(entry: TableEntry): boolean {
     const link = this.links.get(entry.device)
     if (link === undefined) return false
-    const kind = memoryKind(entry.kind)
+    const kind = bridgedKind(entry.kind)
     if (kind !== undefined) return kind.holds(entry, link, this)
-    const held = this.ip.get(entry as IpTableEntry)
+    const held = this.tables.get(entry as OwnEntry)
     return held !== undefined && same(held, entry)
   }
 
@@ -301,16 +299,17 @@ export class MemoryKernel {
     return { ...partOf(device, mac, marked), ...(!marked && { isStuck: true }) }
   }
 
-  hold<E extends TableEntry>(held: Held<E>, key: Mac | string, entry: E, marked: boolean): void {
-    held.set(key, { entry, marked })
-    const isStuck = entry.kind === 'remote-mac' && !marked ? { isStuck: true } : {}
+  /** Has a VXLAN device hold its entry for a MAC behind a VTEP. */
+  hold({ remote }: MemoryLink, entry: RemoteMac, marked: boolean): void {
+    remote.set(entry.mac, { entry, marked })
+    const isStuck = marked ? {} : { isStuck: true }
     this.notify((listener) => listener.entryChanged({ entry, marked, ...isStuck }, true))
   }
 
-  drop<E extends TableEntry>(held: Held<E>, key: Mac | string): void {
-    const observed: ObservedEntry | undefined = held.get(key)
+  drop({ remote }: MemoryLink, mac: Mac): void {
+    const observed: ObservedEntry | undefined = remote.get(mac)
     if (observed === undefined) return
-    held.delete(key)
+    remote.delete(mac)
     if (!this.isMuted(observed)) this.notify((listener) => listener.entryChanged(observed, false))
   }
 
@@ -320,7 +319,7 @@ export class MemoryKernel {
 
   /** An interface goes down, if only for a moment. */
   private disrupt(name: string): void {
-    this.ip.goDown(name)
+    this.tables.goDown(name)
     this.notify((listener) => listener.linkDisrupted(name))
   }
 

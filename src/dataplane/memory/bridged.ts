@@ -1,35 +1,36 @@
-import { ANY_IPV4, type Ip } from '../../values/address.ts'
+import { ANY_IPV4 } from '../../values/address.ts'
 import type { Mac } from '../../values/mac.ts'
 import type { ObservedEntry } from '../driver.ts'
-import { same, type TableEntry, type TableKind } from '../kinds/index.ts'
-import type { Flood, LocalMac, Neighbour, RemoteMac } from '../model.ts'
+import type { TableEntry, TableKind } from '../kinds/index.ts'
+import type { LocalMac, RemoteMac } from '../model.ts'
 import type { MemoryKernel, MemoryLink } from './kernel.ts'
 
-/** How the kernel in memory holds a kind of entries that belong to a link; all other kinds are in `MemoryIp`. */
-interface MemoryKind<E extends TableEntry> {
+/** How the kernel in memory holds a kind of entries that bridges have, or a part of them; all others are in `MemoryTables`. */
+interface BridgedKind<E extends TableEntry> {
   set(entry: E, marked: boolean, link: MemoryLink, kernel: MemoryKernel): void
   remove(entry: E, link: MemoryLink, kernel: MemoryKernel): void
   /** Whether exactly this entry is held. */
   holds(entry: E, link: MemoryLink, kernel: MemoryKernel): boolean
 }
 
-const localMac: MemoryKind<LocalMac> = {
+const localMac: BridgedKind<LocalMac> = {
   set: (entry, marked, _link, kernel) => kernel.bridge(entry, marked),
   remove: ({ device, mac }, _link, kernel) => kernel.unbridge(device, mac),
   holds: ({ device, mac }, _link, kernel) => kernel.fdbAt(device, mac)?.marked === true,
 }
 
 /** An entry of the VXLAN device, and one of its bridge. */
-const remoteMac: MemoryKind<RemoteMac> = {
-  set(entry, marked, { remote, master }, kernel) {
+const remoteMac: BridgedKind<RemoteMac> = {
+  set(entry, marked, link, kernel) {
     const { device, mac } = entry
+    const { remote, master } = link
     if (master !== null) kernel.bridge({ kind: 'local-mac', device, mac }, marked)
     // Linux does not let an entry of a user take the mark
-    kernel.hold(remote, mac, entry, marked && remote.get(mac)?.marked !== false)
+    kernel.hold(link, entry, marked && remote.get(mac)?.marked !== false)
   },
-  remove({ device, mac }, { remote }, kernel) {
+  remove({ device, mac }, link, kernel) {
     kernel.unbridge(device, mac)
-    kernel.drop(remote, mac)
+    kernel.drop(link, mac)
   },
   holds({ device, mac, dst, vni }, { remote, master }, kernel) {
     const held = remote.get(mac)?.entry
@@ -38,31 +39,14 @@ const remoteMac: MemoryKind<RemoteMac> = {
   },
 }
 
-const flood: MemoryKind<Flood> = {
-  set: (entry, marked, { floods }, kernel) => kernel.hold(floods, floodKey(entry), entry, marked),
-  remove: (entry, { floods }, kernel) => kernel.drop(floods, floodKey(entry)),
-  holds: (entry, { floods }) => floods.has(floodKey(entry)),
-}
-
-const neighbour: MemoryKind<Neighbour> = {
-  set: (entry, marked, { neighbours }, kernel) => kernel.hold(neighbours, entry.ip, entry, marked),
-  remove: ({ ip }, { neighbours }, kernel) => kernel.drop(neighbours, ip),
-  holds(entry, { neighbours }) {
-    const held = neighbours.get(entry.ip)?.entry
-    return held !== undefined && same(held, entry)
-  },
-}
-
 const kinds: ReadonlyMap<TableKind, unknown> = new Map<TableKind, unknown>([
   ['local-mac', localMac],
   ['remote-mac', remoteMac],
-  ['flood', flood],
-  ['neighbour', neighbour],
 ])
 
-/** Undefined: the kind is held by `MemoryIp`. Pass its methods only entries of its own kind. */
-export function memoryKind(kind: TableKind): MemoryKind<TableEntry> | undefined {
-  return kinds.get(kind) as MemoryKind<TableEntry> | undefined
+/** Undefined: bridges have no part of it. Pass its methods only entries of its own kind. */
+export function bridgedKind(kind: TableKind): BridgedKind<TableEntry> | undefined {
+  return kinds.get(kind) as BridgedKind<TableEntry> | undefined
 }
 
 /** The bridge's half of a remote MAC. */
@@ -88,8 +72,4 @@ export function* remoteMacsOf(
   for (const [mac, marked] of bridged)
     if (!remote.get(mac)?.marked && marked) yield partOf(name, mac, marked)
     else if (!remote.has(mac)) yield { ...partOf(name, mac, marked), isStuck: true }
-}
-
-function floodKey({ dst, vni }: { dst: Ip; vni: number }): string {
-  return `${dst}/${vni}`
 }
