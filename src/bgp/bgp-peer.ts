@@ -11,7 +11,7 @@ import { AdjRibIn } from './rib/adj-rib-in.ts'
 import { AdjRibOut, type Outlet } from './rib/adj-rib-out.ts'
 import { exportPolicy } from './rib/export-policy.ts'
 import type { Rib } from './rib/rib.ts'
-import { identify, newSource, type Source } from './rib/route.ts'
+import { identify, newSource, routeCountOf, type Source } from './rib/route.ts'
 import { HEADLESS_SETTLE_MS, StaleRoutes } from './rib/stale-routes.ts'
 import type { Ending } from './session/fsm/types.ts'
 import type { Negotiated } from './session/negotiate.ts'
@@ -266,7 +266,7 @@ export class BgpPeer implements PeerListener {
     this.routesIn.apply(update)
     const { endOfRib } = update
     if (endOfRib !== null) {
-      const routes = this.source.routes.get(endOfRib)?.size ?? 0
+      const routes = routeCountOf(this.source, endOfRib)
       const family = familyName(endOfRib)
       this.host.environment.events.emit({
         type: 'family-converged',

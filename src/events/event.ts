@@ -28,6 +28,15 @@ export type BgpEvent =
       readonly family: string
       readonly routes: number
     }
+  /** Since the last one of the family, its UPDATEs have advertised `received` routes, known ones too, and withdrawn so many; `routes` as above. */
+  | {
+      readonly type: 'routes-changed'
+      readonly peer: string
+      readonly family: string
+      readonly received: number
+      readonly withdrawn: number
+      readonly routes: number
+    }
   /** Initial convergence is complete. */
   | { readonly type: 'initial-convergence' }
   /** No session is established, and routes are kept that no peer confirms. */

@@ -24,6 +24,7 @@ export const LOG_LINES: LogLines = {
   },
   'session-fault': { part: 'bgp', level: 'error', message: 'internal error in a session; resetting it' },
   'family-converged': { part: 'bgp', level: 'debug', message: 'End-of-RIB received' },
+  'routes-changed': { part: 'bgp', level: 'debug', message: 'routes changed' },
   'initial-convergence': {
     part: 'bgp',
     level: 'info',
