@@ -120,6 +120,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'client',
     'log',
     'service-manager',
+    'events/event',
     'values',
     'version',
   ],

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -42,7 +43,7 @@ export interface RestDependencies {
   /** The options in effect; absent for a program without a configuration file. */
   readonly options?: () => readonly ListedOption[]
   readonly views: Views
-  /** The logger for Fastify itself. */
+  /** For what is wrong in Fastify itself. */
   readonly log: Logger
   readonly events: EventSink
   /** The event counts since the start. */
@@ -127,6 +128,17 @@ export function restServer({
     addLookingGlass(routes, views)
   })
   return app
+}
+
+/** Listens at an address; port 0 is any. */
+export async function listenAt(
+  app: FastifyInstance,
+  { host: address, port }: { readonly host: string; readonly port: number },
+  events: EventSink,
+): Promise<void> {
+  await app.listen({ host: address, port })
+  const bound = app.server.address() as AddressInfo
+  events.emit({ type: 'api-listening', address, port: bound.port })
 }
 
 /** Has the client connect again, so that a flood costs it more than us. */
