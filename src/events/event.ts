@@ -9,13 +9,15 @@ export type DaemonEvent =
   | ConfigEvent
   | RecordingEvent
 
-/** Of the process. */
+/** Of the process, from its start to its end. */
 export type LifecycleEvent =
   /** `config`: the options in effect by section, without secrets. */
   | { readonly type: 'starting'; readonly version: string; readonly config: object }
   /** Another daemon has the lock of this machine, and is waited for. */
   | { readonly type: 'lock-awaited'; readonly why: string }
+  /** `reason` is a whole sentence. */
   | { readonly type: 'lock-failed'; readonly reason: string }
+  /** As above. */
   | { readonly type: 'capabilities-missing'; readonly missing: readonly string[]; readonly reason: string }
   | {
       readonly type: 'ready'

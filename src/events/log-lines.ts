@@ -7,7 +7,7 @@ export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as named in the log. */
   readonly part: 'daemon' | 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'config' | 'record'
   readonly level: Level | ((event: E) => Level)
-  /** Beside the fields of the event; or the field that holds a whole sentence. */
+  /** What the line says, beside the fields of the event; or the field that says it in a whole sentence. */
   readonly message: string | { readonly field: keyof E }
   /** Rate limit for events that peers or the kernel can cause without end: for each value of this field, or for all together. */
   readonly limit?: keyof E | 'all'

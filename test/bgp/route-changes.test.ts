@@ -2,14 +2,14 @@ import { beforeEach, expect, test } from 'vitest'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import type { EventOf } from '../../src/events/event.ts'
+import type { DaemonEvent, EventOf } from '../../src/events/event.ts'
 import { RawPeer } from '../support/raw-peer.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { attribute, octet, TARGET, update, WELL_KNOWN } from '../support/update-bytes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 
-/** What is emitted of the routes that a peer advertises and withdraws. */
+/** What is emitted of the routes that a peer advertises and withdraws, and of its End-of-RIB. */
 
 const RR = '10.77.0.1'
 const A = '10.77.0.11'
@@ -23,19 +23,20 @@ let clock: VirtualClock
 let network: VirtualNetwork
 let speaker: Speaker
 let emitted: EventOf<'routes-changed'>[]
+let converged: EventOf<'family-converged'>[]
 let peer: RawPeer
 
 beforeEach(() => {
   clock = new VirtualClock()
   network = new VirtualNetwork(clock, LATENCY)
   emitted = []
-  const events = {
-    emit: (event: { readonly type: string }) => {
-      if (event.type === 'routes-changed') emitted.push(event as EventOf<'routes-changed'>)
-    },
+  converged = []
+  const emit = (event: DaemonEvent): void => {
+    if (event.type === 'routes-changed') emitted.push(event)
+    if (event.type === 'family-converged') converged.push(event)
   }
   const peers = [peerConfig(A, { passive: true, families: FAMILIES })]
-  speaker = speakerAt(RR, peers, clock, network, {}, () => {}, events)
+  speaker = speakerAt(RR, peers, clock, network, {}, () => {}, { emit })
   peer = connect()
 })
 
@@ -117,4 +118,11 @@ test('routes that go with the session are neither received nor withdrawn', () =>
   clock.advance(SECOND)
   expect(changes()).toEqual([['l2vpn/evpn', 0, 0, 0]])
   expect([...speaker.rib.best(EVPN)]).toEqual([])
+})
+
+test('End-of-RIB is an event at once, with the routes before it', () => {
+  peer.send(...burst(3), withdraw(tags(0, 1)), withdraw(''))
+  clock.advance(LATENCY)
+  expect(converged).toEqual([{ type: 'family-converged', peer: A, family: 'l2vpn/evpn', routes: 29 }])
+  expect(emitted).toEqual([])
 })

@@ -10,7 +10,7 @@ import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
-import { beginGeneration, beginSession, onMembershipGone, type Source } from './route.ts'
+import { beginGeneration, beginSession, onMembershipGone, routeCountOf, type Source } from './route.ts'
 import { RouteChanges } from './route-changes.ts'
 
 /** Decides whether a route is accepted. */
@@ -121,9 +121,15 @@ export class AdjRibIn {
     // A quarantined NLRI withdraws the peer's earlier route of its key.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
-    if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
-      this.complete.set(update.endOfRib, this.clock.now())
+    if (update.endOfRib !== null) this.converged(update.endOfRib)
     this.rib.relieve()
+  }
+
+  private converged(family: Family): void {
+    if (!this.complete.has(family)) this.complete.set(family, this.clock.now())
+    const { name: peer } = this
+    const routes = routeCountOf(this.source, family)
+    this.events.emit({ type: 'family-converged', peer, family: familyName(family), routes })
   }
 
   private count({ reach, unreach }: Update): void {
