@@ -5,21 +5,22 @@ import type { Config } from './config/config.ts'
 import { exposed } from './config/key-file.ts'
 import type { LoadedConfig } from './config/load.ts'
 import { type NodeForwarding, openForwarding } from './daemon/forwarding.ts'
-import { logLacks } from './daemon/privileges.ts'
+import { emitLacks, lacksOf } from './daemon/privileges.ts'
 import { type InputRecording, openRecording } from './daemon/recording.ts'
 import { Reloader } from './daemon/reload.ts'
 import { type KeptState, keepState, openState } from './daemon/saved-state.ts'
 import { disablePeers, newSpeaker } from './daemon/speaker.ts'
-import { daemonViews } from './daemon/views.ts'
+import { daemonViews, type StartTimes } from './daemon/views.ts'
 import { vpnConfigOf } from './daemon/vpn-config.ts'
+import type { DaemonEvent, EventBus, EventSink } from './events/event.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import { listenOnUnixSocket } from './linux/unix-socket.ts'
-import type { Logger, Logs } from './log.ts'
+import type { Logs } from './log.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
-import { restServer } from './rest/server.ts'
+import { listenAt, restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import type { VpnConfig } from './vpn/config.ts'
@@ -57,52 +58,25 @@ export async function runDaemon(
   { load, fresh = false, record = null }: DaemonOptions,
 ): Promise<Daemon> {
   const { config } = loaded
-  const { log, events } = logs
-  const clock = systemClock
-  const started = { monotonicMs: clock.now(), epochMs: clock.epoch() }
+  const { events } = logs
+  const started = { monotonicMs: systemClock.now(), epochMs: systemClock.epoch() }
   const counters = new EventCounters()
   events.read(counters.read)
-  for (const exposure of exposed(config.keyFiles)) log.warn(exposure)
-  logLacks(config, log)
+  for (const reason of exposed(config.keyFiles)) events.emit({ type: 'config-warning', reason })
+  emitLacks(lacksOf(config), events)
 
-  const lock = await lockMachine(config, log)
+  const lock = await lockMachine(config, events)
   const recording = openRecording(record, events)
   const kept = openState(config, events, fresh)
-  const core = await openCore(config, logs, kept, recording)
-  const { forwarding, speaker, vpnConfig, vpns, keep } = core
-
+  const core = await openCore(config, events, kept, recording)
+  const { forwarding, speaker, vpnConfig, vpns } = core
   const { mobility } = vpnConfig
   const reloader = new Reloader({ loaded, load, speaker, forwarding, mobility, logs, events, recording })
-  const services = { vpns, dataplane: forwarding.view, stateFile: kept.health }
-  const rest = restServer({
-    vpns: recording.attachments(vpns),
-    reload: reloader.reload,
-    options: () => reloader.options,
-    ping: newPing(),
-    log: log.child({ part: 'rest' }),
-    events,
-    counters,
-    access: () => reloader.access,
-    views: daemonViews({
-      config: () => reloader.config,
-      configProblems: () => reloader.problems,
-      vpnConfig,
-      speaker,
-      services,
-      logs,
-      clock,
-      started,
-    }),
-  })
+  const rest = apiOf({ core, reloader, logs, counters, recording, stateFile: kept.health, started })
 
-  forwarding.start()
-  await listen(rest, config, forwarding)
-  disablePeers(config, speaker, recording)
-  void keep('synced')
-  recording.write({ type: 'started' })
-  await speaker.start()
-  const stopGivingBack = giveBackMemory(clock)
-  logReady(config, log)
+  await start(core, rest, config, events, recording)
+  const stopGivingBack = giveBackMemory(systemClock)
+  events.emit(readyWith(config))
 
   return {
     alive: () => forwarding.view.counts(),
@@ -133,7 +107,7 @@ interface Core {
 /** Makes the core, and restores what an earlier process kept. */
 async function openCore(
   config: Config,
-  { log, events }: Logs,
+  events: EventBus,
   kept: KeptState,
   recording: InputRecording,
 ): Promise<Core> {
@@ -146,7 +120,7 @@ async function openCore(
     events,
   }
   const speaker = newSpeaker(config, state, environment, () => forwarding.complete())
-  const vpnConfig = vpnConfigOf(config, log)
+  const vpnConfig = vpnConfigOf(config, events)
   recording.begin({ chanter: VERSION, speaker: speaker.config, vpn: vpnConfig, state, former })
 
   const changes = (): Iterable<StateChange> => vpns.changes()
@@ -157,21 +131,84 @@ async function openCore(
   return { forwarding, speaker, vpnConfig, vpns, keep }
 }
 
+/** What the API shows and changes. */
+interface ApiSources {
+  readonly core: Core
+  readonly reloader: Reloader
+  readonly logs: Logs
+  readonly counters: EventCounters
+  readonly recording: InputRecording
+  readonly stateFile: KeptState['health']
+  readonly started: StartTimes
+}
+
+/** The API, which does not listen yet. */
+function apiOf({ core, reloader, logs, counters, recording, stateFile, started }: ApiSources) {
+  const { forwarding, speaker, vpnConfig, vpns } = core
+  return restServer({
+    vpns: recording.attachments(vpns),
+    reload: reloader.reload,
+    options: () => reloader.options,
+    ping: newPing(),
+    log: logs.log.child({ part: 'rest' }, { level: 'warn' }),
+    events: logs.events,
+    counters,
+    access: () => reloader.access,
+    views: daemonViews({
+      config: () => reloader.config,
+      configProblems: () => reloader.problems,
+      vpnConfig,
+      speaker,
+      services: { vpns, dataplane: forwarding.view, stateFile },
+      logs,
+      clock: systemClock,
+      started,
+    }),
+  })
+}
+
+/** Forwarding first, sessions last: what an earlier process kept is in the desired state by then. */
+async function start(
+  { forwarding, speaker, keep }: Core,
+  rest: FastifyInstance,
+  config: Config,
+  events: EventSink,
+  recording: InputRecording,
+): Promise<void> {
+  forwarding.start()
+  await listen(rest, config, forwarding, events)
+  disablePeers(config, speaker, recording)
+  void keep('synced')
+  recording.write({ type: 'started' })
+  await speaker.start()
+}
+
 /** One daemon programs a kernel, and keeps a state; a stopping one is waited for. */
-async function lockMachine({ usesKernel, stateFile }: Config, log: Logger): Promise<MachineLock | null> {
+async function lockMachine(
+  { usesKernel, stateFile }: Config,
+  events: EventSink,
+): Promise<MachineLock | null> {
   if (!usesKernel) return null
-  const waiting = (why: string) => log.info({ why }, 'waiting for another daemon to end')
+  const waiting = (why: string) => events.emit({ type: 'lock-awaited', why })
   const lock = await awaitMachine({ stateFile, create: true }, { patienceMs: PATIENCE_MS, waiting })
-  for (const warning of lock.warnings) log.warn(warning)
+  for (const reason of lock.warnings) events.emit({ type: 'lock-failed', reason })
   return lock
 }
 
 /** Opens the API; forwarding ends where that fails. */
-async function listen(rest: FastifyInstance, { api }: Config, forwarding: NodeForwarding): Promise<void> {
+async function listen(
+  rest: FastifyInstance,
+  { api: { host, port, socket } }: Config,
+  forwarding: NodeForwarding,
+  events: EventSink,
+): Promise<void> {
   try {
     await rest.ready()
-    if (api.socket !== null) await listenOnUnixSocket(rest.fileServer, api.socket)
-    if (api.host !== null) await rest.listen({ host: api.host, port: api.port })
+    if (socket !== null) {
+      await listenOnUnixSocket(rest.fileServer, socket)
+      events.emit({ type: 'api-listening', address: socket.path, port: null })
+    }
+    if (host !== null) await listenAt(rest, { host, port }, events)
   } catch (error) {
     await rest.close()
     await forwarding.stop()
@@ -179,7 +216,7 @@ async function listen(rest: FastifyInstance, { api }: Config, forwarding: NodeFo
   }
 }
 
-function logReady({ api, bgp, evpn, ipvpn }: Config, log: Logger): void {
+function readyWith({ api, bgp, evpn, ipvpn }: Config): DaemonEvent {
   const peers = bgp.peers.map(({ address }) => formatIp(address))
-  log.info({ api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }, 'ready')
+  return { type: 'ready', api, peers, driver: evpn.driver, ipvpn: ipvpn.driver }
 }

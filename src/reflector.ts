@@ -12,7 +12,7 @@ import { type ApiAccess, LOCAL_ACCESS } from './rest/access.ts'
 import type { Views } from './rest/looking-glass/index.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
-import { restServer } from './rest/server.ts'
+import { listenAt, restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 
@@ -30,25 +30,26 @@ export async function runReflector(
   const environment = { clock, random: Math.random, transport: tcpTransport, events }
   const speaker = new Speaker(speakerConfig(config, secrets), environment, () => {})
   const reloader = new ReflectorReloader({ config, secrets, readSecrets, speaker, events })
-  for (const exposure of reloader.problems) log.warn(exposure)
+  for (const reason of reloader.problems) events.emit({ type: 'config-warning', reason })
   const rest = restServer({
     vpns: null,
     reload: reloader.reload,
     ping: newPing(),
     access: () => accessOf(config, reloader.secrets),
-    log: log.child({ part: 'rest' }),
+    log: log.child({ part: 'rest' }, { level: 'warn' }),
     events,
     counters,
     views: viewsOf(config, () => reloader.problems, logs, speaker, clock),
   })
-  if (config.api !== null) await rest.listen({ host: config.api.host, port: config.api.port })
+  if (config.api !== null) await listenAt(rest, config.api, events)
   const reason = await speaker.start()
   if (reason !== null) {
     await rest.close()
     throw new Error(`no peer can connect to the reflector: ${reason}`)
   }
   const stopGivingBack = giveBackMemory(clock)
-  log.info({ as: config.as, listen: formatIp(config.listenAddress), port: config.listenPort }, 'ready')
+  const { as, listenAddress, listenPort: port } = config
+  events.emit({ type: 'reflector-ready', as, listen: formatIp(listenAddress), port })
   return {
     alive: async () => {},
     status: () => speaker.sessionCounts,

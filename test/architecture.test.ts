@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { KINDS } from '../src/dataplane/kinds/index.ts'
+import { syntaxOf, visit } from './support/syntax.ts'
 
 /** Which rooms a room may import from, besides itself. A trailing `:types` allows `import type` alone. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
@@ -120,6 +121,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'client',
     'log',
     'service-manager',
+    'events/event',
     'values',
     'version',
   ],
@@ -279,4 +281,25 @@ test('no file is longer than a reader keeps in mind', () => {
   const lines = (file: string): number => readFileSync(file, 'utf8').split('\n').length - 1
   const all = globSync('{src,test,scripts,bench}/**/*.{ts,py,sh}')
   expect(all.filter((file) => lines(file) > 350)).toEqual([])
+})
+
+/** Longer functions, by their first line. */
+const LONG = [
+  'src/dataplane/engine/reconciler.ts: constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerDependencies) {',
+]
+
+test('no function is longer than a screen', () => {
+  const long = files.flatMap((file) => {
+    const text = readFileSync(file, 'utf8')
+    const found: string[] = []
+    visit(syntaxOf(file, text), (node) => {
+      if (!/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)) return
+      const [start, end] = [node['start'] as number, node['end'] as number]
+      if (text.slice(start, end).split('\n').length <= 60) return
+      const first = text.slice(text.lastIndexOf('\n', start) + 1).split('\n')[0]!
+      found.push(`${file}: ${first.trim()}`)
+    })
+    return found
+  })
+  expect(long).toEqual(LONG)
 })

@@ -21,7 +21,8 @@ function messages(): string {
   const lines = Object.entries(LOG_LINES).map(([event, line]) => {
     if (line === null) return `${event}: not logged`
     const level = typeof line.level === 'function' ? 'it depends' : line.level
-    return `${event}: ${line.part} ${level}: ${line.message}`
+    const message = typeof line.message === 'string' ? line.message : `{${line.message.field}}`
+    return `${event}: ${line.part} ${level}: ${message}`
   })
   const files = globSync('src/**/*.ts').sort()
   const sentences = files.flatMap((file) => {

@@ -1,7 +1,7 @@
 import { assert } from '../values/assert.ts'
 import { CeaseSubcode, ErrorCode, MessageType } from './constants.ts'
 import { type Notification, notification } from './errors.ts'
-import { Afi, type Family, familyName, ROUTE_TARGET, VPN_FAMILIES, VPNV4 } from './family.ts'
+import { Afi, type Family, ROUTE_TARGET, VPN_FAMILIES, VPNV4 } from './family.ts'
 import { AddPathMode, type Capabilities, type GracefulRestart, noCapabilities } from './message/capability.ts'
 import { ceaseWithText, hardReset } from './message/notification.ts'
 import { encodeRouteRefresh, RefreshKind, type RouteRefresh } from './message/route-refresh.ts'
@@ -266,14 +266,6 @@ export class BgpPeer implements PeerListener {
     this.routesIn.apply(update)
     const { endOfRib } = update
     if (endOfRib !== null) {
-      const routes = this.source.routes.get(endOfRib)?.size ?? 0
-      const family = familyName(endOfRib)
-      this.host.environment.events.emit({
-        type: 'family-converged',
-        peer: this.sessions.name,
-        family,
-        routes,
-      })
       this.staleRoutes.endOfRib(endOfRib)
       this.host.endOfRib(this, endOfRib)
       if (endOfRib === ROUTE_TARGET) this.routesOut.membershipsComplete()

@@ -38,10 +38,10 @@ export const daemon = command({
     const loaded = load()
     const { config, warnings, notes } = loaded
     const logs = createLog(config.log)
-    const { log } = logs
-    log.info({ version: VERSION, config: config.effective }, 'starting')
-    for (const warning of warnings) log.warn(warning)
-    for (const note of notes) log.info(note)
+    const { events } = logs
+    events.emit({ type: 'starting', version: VERSION, config: config.effective })
+    for (const reason of warnings) events.emit({ type: 'config-warning', reason })
+    for (const reason of notes) events.emit({ type: 'config-note', reason })
     await untilSignal(logs, () =>
       runDaemon(loaded, logs, { load, fresh: args.fresh, record: args.record ?? null }),
     )

@@ -1,4 +1,5 @@
 import type { Daemon } from '../daemon.ts'
+import { errorOf } from '../events/event.ts'
 import type { Logs } from '../log.ts'
 import { ServiceManager, sendDatagram } from '../service-manager.ts'
 
@@ -15,13 +16,13 @@ const IGNORED = [
  * log file and reloads the configuration. An unexpected exception ends the process: its supervisor restarts it, and forwarding continues meanwhile.
  */
 export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Promise<void> {
-  const { log, output } = logs
+  const { log, events, output } = logs
   let hangUp = () => reopen(logs)
   const onSignal = { SIGHUP: () => hangUp(), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
     log.fatal(
-      { err: error, origin },
+      { part: 'daemon', err: error, origin },
       'internal error: the process ends, forwarding goes on; start it again, and report the stack',
     )
     process.exit(1)
@@ -30,11 +31,11 @@ export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Pro
     environment: process.env,
     pid: process.pid,
     send: sendDatagram,
-    failed: (reason) => log.warn({ reason }, 'the service manager cannot be notified'),
+    failed: (reason) => events.emit({ type: 'service-manager-failed', reason }),
   })
   const running = await start().catch(async (error) => {
     await output.flush(FLUSH_MS)
-    log.fatal({ err: error }, 'cannot start')
+    events.emit({ type: 'start-failed', error: errorOf(error) })
     throw error
   })
   hangUp = () => reload(logs, running, manager)
@@ -44,17 +45,19 @@ export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Pro
     if (stopping) process.exit(1)
     stopping = true
     manager.stopping()
-    log.info({ signal }, 'stopping')
+    events.emit({ type: 'stopping', signal })
     await running.close()
-    log.info('stopped')
+    events.emit({ type: 'stopped' })
     await output.flush(FLUSH_MS)
     process.exit(0)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
 }
 
-function ignoring({ log }: Logs): Record<string, () => void> {
-  return Object.fromEntries(IGNORED.map((signal) => [signal, () => log.info({ signal }, 'signal ignored')]))
+function ignoring({ events }: Logs): Record<string, () => void> {
+  return Object.fromEntries(
+    IGNORED.map((signal) => [signal, () => events.emit({ type: 'signal-ignored', signal })]),
+  )
 }
 
 async function reload(logs: Logs, daemon: Daemon, manager: ServiceManager): Promise<void> {
@@ -64,14 +67,14 @@ async function reload(logs: Logs, daemon: Daemon, manager: ServiceManager): Prom
   manager.reloaded()
 }
 
-async function reopen({ log, output }: Logs): Promise<void> {
+async function reopen({ events, output }: Logs): Promise<void> {
   const { file } = output
-  log.info('SIGHUP: reloading')
+  events.emit({ type: 'reload-signalled' })
   if (file === null) return
   try {
     await output.reopen()
-    log.info({ file }, 'log file reopened')
+    events.emit({ type: 'log-reopened', file })
   } catch (error) {
-    log.warn({ file, reason: (error as Error).message }, 'log file not reopened: the old one is kept')
+    events.emit({ type: 'log-not-reopened', file, reason: errorOf(error).message })
   }
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
+import type { EventSink } from '../events/event.ts'
 import { type Capability, firstFreePort, hasCapability } from '../linux/privileges.ts'
-import type { Logger } from '../log.ts'
 
 /** A capability that the configuration needs, and what does not work without it. */
 export interface Lack {
@@ -27,14 +27,11 @@ export function lacksOf(
   return lacks
 }
 
-/** Logs what the process lacks in one line. It starts without: BGP and the API work, and `chanter status` names what does not. */
-export function logLacks(config: Config, log: Logger): void {
-  const lacks = lacksOf(config)
+/** Emits what the process lacks, if anything. It starts without: BGP and the API work, and `chanter status` names what does not. */
+export function emitLacks(lacks: readonly Lack[], events: EventSink): void {
   if (lacks.length === 0) return
-  const names = lacks.map(({ capability }) => capability)
+  const missing = lacks.map(({ capability }) => capability)
   const effects = lacks.map(({ capability, effect }) => `without ${capability} ${effect}`)
-  log.error(
-    { missing: names },
-    `${effects.join('; ')}: start it as root, or with these capabilities (systemd: AmbientCapabilities=${names.join(' ')}; docs/security.md)`,
-  )
+  const reason = `${effects.join('; ')}: start it as root, or with these capabilities (systemd: AmbientCapabilities=${missing.join(' ')}; docs/security.md)`
+  events.emit({ type: 'capabilities-missing', missing, reason })
 }

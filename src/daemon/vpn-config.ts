@@ -2,14 +2,14 @@ import { networkInterfaces } from 'node:os'
 import type { Config } from '../config/config.ts'
 import { hasMpls } from '../dataplane/linux/sysctl.ts'
 import { noMpls } from '../dataplane/refusal.ts'
+import type { EventSink } from '../events/event.ts'
 import { netAdminRefusal, settingsRefusal } from '../linux/privileges.ts'
-import type { Logger } from '../log.ts'
 import { formatIp, type Ip, parseIp } from '../values/address.ts'
 import type { VpnConfig } from '../vpn/config.ts'
 import type { VpnType } from '../vpn/request.ts'
 
 /** The VPN service's configuration, with this node's interfaces. Warns where no interface has the VTEP address. */
-export function vpnConfigOf(config: Config, log: Logger): VpnConfig {
+export function vpnConfigOf(config: Config, events: EventSink): VpnConfig {
   const { bgp, evpn, ipvpn } = config
   return {
     bgpAddress: bgp.localAddress,
@@ -21,7 +21,7 @@ export function vpnConfigOf(config: Config, log: Logger): VpnConfig {
     vxlanMtu: evpn.vxlanMtu,
     neighSuppress: evpn.neighSuppress,
     requireIsolation: evpn.requireIsolation,
-    underlay: vxlanUnderlay(config, log),
+    underlay: vxlanUnderlay(config, events),
     ipvpn: {
       address: ipvpn.localAddress,
       transport: ipvpn.transport,
@@ -42,13 +42,10 @@ function lacking(config: Config, type: VpnType): string | null {
   return hasMpls() ? settingsRefusal() : noMpls.text
 }
 
-function vxlanUnderlay({ evpn }: Config, log: Logger): string | null {
+function vxlanUnderlay({ evpn }: Config, events: EventSink): string | null {
   const underlay = interfaceWith(evpn.localAddress)
   if (underlay === undefined && evpn.driver === 'linux')
-    log.warn(
-      { address: formatIp(evpn.localAddress) },
-      'no interface has the VTEP address: MTU of VXLAN is 1500',
-    )
+    events.emit({ type: 'vtep-unassigned', address: formatIp(evpn.localAddress) })
   return underlay ?? null
 }
 

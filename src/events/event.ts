@@ -1,5 +1,6 @@
 /** Something that happened in the daemon. Peers, instances and entries are text, so that events cross threads and can be kept as JSON. */
 export type DaemonEvent =
+  | LifecycleEvent
   | BgpEvent
   | DataplaneEvent
   | VpnEvent
@@ -7,6 +8,38 @@ export type DaemonEvent =
   | ApiEvent
   | ConfigEvent
   | RecordingEvent
+
+/** Of the process, from its start to its end. */
+export type LifecycleEvent =
+  /** `config`: the options in effect by section, without secrets. */
+  | { readonly type: 'starting'; readonly version: string; readonly config: object }
+  /** Another daemon has the lock of this machine, and is waited for. */
+  | { readonly type: 'lock-awaited'; readonly why: string }
+  /** `reason` is a whole sentence. */
+  | { readonly type: 'lock-failed'; readonly reason: string }
+  /** As above. */
+  | { readonly type: 'capabilities-missing'; readonly missing: readonly string[]; readonly reason: string }
+  | {
+      readonly type: 'ready'
+      readonly api: object
+      readonly peers: readonly string[]
+      /** That of EVPN. */
+      readonly driver: string
+      /** The driver of IP VPNs. */
+      readonly ipvpn: string
+    }
+  | {
+      readonly type: 'reflector-ready'
+      readonly as: number
+      readonly listen: string
+      readonly port: number
+    }
+  | { readonly type: 'start-failed'; readonly error: Error }
+  | { readonly type: 'signal-ignored' | 'stopping'; readonly signal: string }
+  | { readonly type: 'reload-signalled' | 'stopped' }
+  | { readonly type: 'log-reopened'; readonly file: string }
+  | { readonly type: 'log-not-reopened'; readonly file: string; readonly reason: string }
+  | { readonly type: 'service-manager-failed'; readonly reason: string }
 
 /** `peer` is its address; `family` as in `l2vpn/evpn`. */
 export type BgpEvent =
@@ -26,6 +59,15 @@ export type BgpEvent =
       readonly type: 'family-converged'
       readonly peer: string
       readonly family: string
+      readonly routes: number
+    }
+  /** Since the last one of the family, its UPDATEs have advertised `received` routes, known ones too, and withdrawn so many; `routes` as above. */
+  | {
+      readonly type: 'routes-changed'
+      readonly peer: string
+      readonly family: string
+      readonly received: number
+      readonly withdrawn: number
       readonly routes: number
     }
   /** Initial convergence is complete. */
@@ -112,6 +154,8 @@ export type DataplaneEvent =
     }
   | { readonly type: 'device-unreadable'; readonly device: string; readonly reason: string }
   | { readonly type: 'ipv6-disabled'; readonly device: string }
+  /** No interface has the address. */
+  | { readonly type: 'vtep-unassigned'; readonly address: string }
   | { readonly type: 'notifications-lost'; readonly overruns: number }
   /** A comparison of the whole kernel found differences. */
   | {
@@ -190,6 +234,8 @@ export type StateFileEvent =
   | { readonly type: 'state-torn'; readonly file: string; readonly octets: number }
 
 export type ApiEvent =
+  /** A Unix socket has a path and no port. */
+  | { readonly type: 'api-listening'; readonly address: string; readonly port: number | null }
   | {
       readonly type: 'api-request'
       readonly method: string
@@ -218,11 +264,13 @@ export type ApiEvent =
     }
   | { readonly type: 'peer-order'; readonly peer: string; readonly action: string; readonly reason: string }
 
-/** Of a reload; `option` is `[section] name`, values are displayed ones. */
+/** Of the start or a reload; `option` is `[section] name`, values are displayed ones. */
 export type ConfigEvent =
   | { readonly type: 'config-reloaded' }
   /** The running configuration stays as it is. */
-  | { readonly type: 'config-refused' | 'config-warning'; readonly reason: string }
+  | { readonly type: 'config-refused'; readonly reason: string }
+  /** `reason` is a whole sentence. */
+  | { readonly type: 'config-warning' | 'config-note'; readonly reason: string }
   /** After all reasons. */
   | { readonly type: 'reload-failed' }
   | {

@@ -1,13 +1,14 @@
 import type { DaemonEvent, EventOf } from './event.ts'
 
-export type Level = 'debug' | 'info' | 'warn' | 'error'
+export type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
 
-/** How an event is logged: this message, with the fields of the event. */
+/** How an event is logged. */
 export interface LogLine<E extends DaemonEvent> {
   /** The part of the daemon, as named in the log. */
-  readonly part: 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'config' | 'record'
+  readonly part: 'daemon' | 'bgp' | 'dataplane' | 'vpn' | 'state' | 'rest' | 'config' | 'record'
   readonly level: Level | ((event: E) => Level)
-  readonly message: string
+  /** What the line says, beside the fields of the event; or the field that says it in a whole sentence. */
+  readonly message: string | { readonly field: keyof E }
   /** Rate limit for events that peers or the kernel can cause without end: for each value of this field, or for all together. */
   readonly limit?: keyof E | 'all'
 }
@@ -16,7 +17,29 @@ export interface LogLine<E extends DaemonEvent> {
 type LogLines = { readonly [T in DaemonEvent['type']]: LogLine<EventOf<T>> | null }
 
 /** The line of each event, with the words that operators search for. */
-export const LOG_LINES: LogLines = {
+export const LOG_LINES = {
+  starting: { part: 'daemon', level: 'info', message: 'starting' },
+  'lock-awaited': { part: 'daemon', level: 'info', message: 'waiting for another daemon to end' },
+  'lock-failed': { part: 'daemon', level: 'warn', message: { field: 'reason' } },
+  'capabilities-missing': { part: 'daemon', level: 'error', message: { field: 'reason' } },
+  ready: { part: 'daemon', level: 'info', message: 'ready' },
+  'reflector-ready': { part: 'daemon', level: 'info', message: 'ready' },
+  'start-failed': { part: 'daemon', level: 'fatal', message: 'cannot start' },
+  'signal-ignored': { part: 'daemon', level: 'info', message: 'signal ignored' },
+  stopping: { part: 'daemon', level: 'info', message: 'stopping' },
+  stopped: { part: 'daemon', level: 'info', message: 'stopped' },
+  'reload-signalled': { part: 'daemon', level: 'info', message: 'SIGHUP: reloading' },
+  'log-reopened': { part: 'daemon', level: 'info', message: 'log file reopened' },
+  'log-not-reopened': {
+    part: 'daemon',
+    level: 'warn',
+    message: 'log file not reopened: the old one is kept',
+  },
+  'service-manager-failed': {
+    part: 'daemon',
+    level: 'warn',
+    message: 'the service manager cannot be notified',
+  },
   'session-changed': {
     part: 'bgp',
     level: ({ lost }) => (lost ? 'warn' : 'info'),
@@ -24,6 +47,7 @@ export const LOG_LINES: LogLines = {
   },
   'session-fault': { part: 'bgp', level: 'error', message: 'internal error in a session; resetting it' },
   'family-converged': { part: 'bgp', level: 'debug', message: 'End-of-RIB received' },
+  'routes-changed': { part: 'bgp', level: 'debug', message: 'routes changed' },
   'initial-convergence': {
     part: 'bgp',
     level: 'info',
@@ -86,6 +110,11 @@ export const LOG_LINES: LogLines = {
     part: 'dataplane',
     level: 'info',
     message: 'IPv6 is disabled: IPv6 neighbours are not set',
+  },
+  'vtep-unassigned': {
+    part: 'dataplane',
+    level: 'warn',
+    message: 'no interface has the VTEP address: MTU of VXLAN is 1500',
   },
   'notifications-lost': { part: 'dataplane', level: 'warn', message: 'kernel notifications lost' },
   'comparison-differs': {
@@ -171,7 +200,8 @@ export const LOG_LINES: LogLines = {
     message: 'configuration cannot be used; nothing is changed',
   },
   'reload-failed': null,
-  'config-warning': { part: 'config', level: 'warn', message: 'configuration' },
+  'config-warning': { part: 'config', level: 'warn', message: { field: 'reason' } },
+  'config-note': { part: 'config', level: 'info', message: { field: 'reason' } },
   'option-changed': { part: 'config', level: 'info', message: 'option changed' },
   'option-needs-restart': {
     part: 'config',
@@ -183,8 +213,9 @@ export const LOG_LINES: LogLines = {
     level: 'warn',
     message: 'recording cannot be written: make room, or start without --record',
   },
+  'api-listening': { part: 'rest', level: 'info', message: 'API listening' },
   'api-request': null,
   'request-refused': { part: 'rest', level: 'warn', message: 'request refused', limit: 'code' },
   'request-failed': { part: 'rest', level: 'error', message: 'request failed' },
   'peer-order': { part: 'rest', level: 'info', message: 'peer command from an operator' },
-}
+} as const satisfies LogLines

@@ -35,10 +35,10 @@ export class LogReader {
     const level = typeof line.level === 'function' ? line.level(event) : line.level
     if (!this.log.isLevelEnabled(level)) return
     const suppressed = level === 'debug' || line.limit === undefined ? 0 : this.takeOf(event, line.limit)
-    const { type: _, ...fields } = event
+    const { text, fields } = contentOf(event, line.message)
     const facts = { part: line.part, ...fields, ...(suppressed ? { suppressed } : {}) }
     const shown: Level = suppressed === null ? 'debug' : level
-    this.log[shown](facts, line.message)
+    this.log[shown](facts, text)
   }
 
   /** How many such lines were suppressed since the last one; null when this one is suppressed too. */
@@ -70,4 +70,11 @@ export class LogReader {
     this.driftLoggedAt = this.clock.now()
     this.write(drifted)
   }
+}
+
+/** The text of the line of an event, and what else is in it. */
+function contentOf({ type: _, ...fields }: DaemonEvent, message: LogLine<DaemonEvent>['message']) {
+  if (typeof message === 'string') return { text: message, fields }
+  const { [message.field]: text, ...others } = fields as Record<string, unknown>
+  return { text: String(text), fields: others }
 }

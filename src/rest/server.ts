@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -42,7 +43,7 @@ export interface RestDependencies {
   /** The options in effect; absent for a program without a configuration file. */
   readonly options?: () => readonly ListedOption[]
   readonly views: Views
-  /** The logger for Fastify itself. */
+  /** For what is wrong in Fastify itself. */
   readonly log: Logger
   readonly events: EventSink
   /** The event counts since the start. */
@@ -59,17 +60,8 @@ const MAX_PARAM_LENGTH = 3 * MAX_ID_OCTETS
 const empty = (): unknown => ({})
 
 /** The HTTP server: bagpipe-bgp's API, ready to listen or to be tested by `inject`. */
-export function restServer({
-  vpns,
-  reload,
-  options,
-  views,
-  log,
-  events,
-  counters,
-  ping,
-  access = () => LOCAL_ACCESS,
-}: RestDependencies): FastifyInstance {
+export function restServer(dependencies: RestDependencies): FastifyInstance {
+  const { views, log, events, access = () => LOCAL_ACCESS } = dependencies
   const answerError = errorHandler(events)
   const limit = new ConnectionLimit(connectionLimit())
   const app = Fastify({
@@ -83,8 +75,23 @@ export function restServer({
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: ({ url = '/' }) => canonicalUrl(url),
   })
+  checkRequests(app, limit, access, new RequestRates(() => views.uptimeMs()))
+  finishAnswers(app, events)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(answerNotFound)
+  addDocumented(app, views.version, (routes) => addRoutes(routes, dependencies))
+  return app
+}
 
-  const rates = new RequestRates(() => views.uptimeMs())
+/** Refuses requests before anything of them is read but their headers. */
+function checkRequests(
+  app: FastifyInstance,
+  limit: ConnectionLimit,
+  access: () => ApiAccess,
+  rates: RequestRates,
+): void {
   const refusal = accessCheck(access, addFileServer(app, limit))
   app.addHook('onRequest', (request, reply, done) => {
     delete request.raw.headers['content-type'] // agents send JSON under any type, or none
@@ -96,37 +103,47 @@ export function restServer({
     if (refused?.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer')
     done(refused)
   })
+}
 
+/** What all answers have in common; each is an event. */
+function finishAnswers(app: FastifyInstance, events: EventSink): void {
   app.addHook('onSend', async (_request, reply, payload) => {
     reply.header('x-content-type-options', 'nosniff')
     return typeof payload === 'string' && isJson(reply) ? safeJson(payload) : payload
   })
-
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode: status, elapsedTime }) => {
     const route = routeOptions.url ?? null
     events.emit({ type: 'api-request', method, route, status, seconds: elapsedTime / 1000 })
   })
+}
 
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  app.setErrorHandler(answerError)
-  app.setNotFoundHandler(answerNotFound)
+function addRoutes(
+  app: FastifyInstance,
+  { vpns, reload, options, views, events, counters, ping }: RestDependencies,
+): void {
+  serve(app, ROUTES.root, empty)
+  answerEmpty(app, '/')
+  refuseOthers(app, '/', ['POST', 'PUT', 'DELETE'])
+  addPing(app, ping)
+  if (vpns !== null) addAttachments(app, vpns)
+  addPeers(app, views.speaker, events)
+  if (reload !== null) addReload(app, reload)
+  if (options !== undefined) addOptions(app, options)
+  addStatus(app, views)
+  addMetrics(app, views, counters)
+  addExplain(app, views.speaker, views.services)
+  addLookingGlass(app, views)
+}
 
-  addDocumented(app, views.version, (routes) => {
-    serve(routes, ROUTES.root, empty)
-    answerEmpty(routes, '/')
-    refuseOthers(routes, '/', ['POST', 'PUT', 'DELETE'])
-    addPing(routes, ping)
-    if (vpns !== null) addAttachments(routes, vpns)
-    addPeers(routes, views.speaker, events)
-    if (reload !== null) addReload(routes, reload)
-    if (options !== undefined) addOptions(routes, options)
-    addStatus(routes, views)
-    addMetrics(routes, views, counters)
-    addExplain(routes, views.speaker, views.services)
-    addLookingGlass(routes, views)
-  })
-  return app
+/** Listens at an address; port 0 is any. */
+export async function listenAt(
+  app: FastifyInstance,
+  { host: address, port }: { readonly host: string; readonly port: number },
+  events: EventSink,
+): Promise<void> {
+  await app.listen({ host: address, port })
+  const bound = app.server.address() as AddressInfo
+  events.emit({ type: 'api-listening', address, port: bound.port })
 }
 
 /** Has the client connect again, so that a flood costs it more than us. */

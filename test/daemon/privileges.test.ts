@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
-import { lacksOf } from '../../src/daemon/privileges.ts'
+import { emitLacks, lacksOf } from '../../src/daemon/privileges.ts'
+import type { DaemonEvent } from '../../src/events/event.ts'
 import { hasCapability } from '../../src/linux/privileges.ts'
 
 const configOf = (text: string) =>
@@ -23,6 +24,24 @@ test.each([
   ['listen_port = 1790\n', [], []],
   ['listen = false\n', [], []],
 ])('%j with %j lacks %j', (text, has, lacks) => expect(missing(text, ...has)).toEqual(lacks))
+
+test('what is lacking is one event, with the effects and the remedy', () => {
+  const events: DaemonEvent[] = []
+  const sink = { emit: (event: DaemonEvent) => void events.push(event) }
+  emitLacks([], sink)
+  expect(events).toEqual([])
+  emitLacks(
+    lacksOf(configOf(EVPN), () => false, 1024),
+    sink,
+  )
+  const missing = ['CAP_NET_ADMIN', 'CAP_BPF', 'CAP_NET_BIND_SERVICE']
+  expect(events).toEqual([{ type: 'capabilities-missing', missing, reason: expect.any(String) }])
+  const [{ reason } = { reason: '' }] = events as { reason: string }[]
+  expect(reason).toContain(
+    'without CAP_NET_ADMIN nothing is programmed, attaches are refused; without CAP_BPF',
+  )
+  expect(reason).toContain(`AmbientCapabilities=${missing.join(' ')}`)
+})
 
 test('capabilities are read from the status of the process', () => {
   const status = 'CapInh:\t0000000000000000\nCapEff:\t0000008000001000\n'

@@ -106,9 +106,29 @@ test('events that are only counted are not logged', () => {
   expect(lines).toEqual([])
 })
 
-test('nothing but the reader of events makes lines of what happens in bgp, vpn, dataplane and rest', () => {
-  const files = globSync('src/{bgp,vpn,evpn,ipvpn,dataplane,rest}/**/*.ts')
-  expect(files.length).toBeGreaterThan(50)
-  const logging = files.filter((file) => /\blog\.(debug|info|warn|error)\(/.test(readFileSync(file, 'utf8')))
-  expect(logging).toEqual([])
+test('an event that holds a sentence is logged as that, and the sentence is no field', () => {
+  bus.emit({ type: 'config-warning', reason: 'bgp.conf line 4: unknown option' })
+  bus.emit({ type: 'capabilities-missing', missing: ['CAP_BPF'], reason: 'without CAP_BPF …' })
+  const shown = lines.map(({ time: _, ...line }) => line)
+  expect(shown).toEqual([
+    { level: 40, part: 'config', msg: 'bgp.conf line 4: unknown option' },
+    { level: 50, part: 'daemon', missing: ['CAP_BPF'], msg: 'without CAP_BPF …' },
+  ])
+})
+
+/** Calls of the log, and why each is none of an event. */
+const CALLS = {
+  'src/cli/until-signal.ts log.fatal(': 'the process ends at once: a reader of events may be what failed',
+  'src/events/log-reader.ts log[': 'the reader',
+}
+
+test('nothing but the reader of events makes lines of what happens', () => {
+  const files = globSync('src/**/*.ts')
+  expect(files.length).toBeGreaterThan(300)
+  const calls = files.flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/\blog(ger)?(\.(trace|debug|info|warn|error|fatal)\(|\[)/g)].map(
+      ([call]) => `${file} ${call}`,
+    ),
+  )
+  expect(calls.sort()).toEqual(Object.keys(CALLS))
 })

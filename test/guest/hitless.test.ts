@@ -20,7 +20,7 @@ const PACKETS_A_SECOND = 250
 const TIMERS = { BGP: { hold_time: 9, vanished_time: 300 } }
 
 /** What a daemon logs when it removes what is left of an earlier one. */
-const CONVERGED = LOG_LINES['initial-convergence']!.message
+const CONVERGED = LOG_LINES['initial-convergence'].message
 
 let fleet: Fleet
 let kill: Kill = async () => {}

@@ -19,7 +19,7 @@ export type ReflectorKind = 'frr' | 'gobgp with graceful restart' | 'gobgp witho
 const VM1 = ['02:00:00:00:01:01 10.77.0.11', '00:00:00:00:00:00 10.77.0.11']
 const VM2 = ['02:00:00:00:01:02 10.77.0.12', '00:00:00:00:00:00 10.77.0.12']
 /** What a daemon logs when it removes what is left of an earlier one. */
-const CONVERGED = LOG_LINES['initial-convergence']!.message
+const CONVERGED = LOG_LINES['initial-convergence'].message
 const SECOND_REFLECTOR = '10.77.0.2'
 /** Short, so that a link that fails is noticed within the test. */
 const TIMERS = { hold_time: 3, connect_retry_time: 1 }

@@ -7,6 +7,7 @@ import { SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
+import type { DaemonEvent, EventSink } from '../../src/events/event.ts'
 import { Recorder } from '../../src/record/recorder.ts'
 import { formatIp, parseInterfaceAddress } from '../../src/values/address.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
@@ -50,6 +51,19 @@ function testNode(address: string, clock: VirtualClock, network: VirtualNetwork)
   return node
 }
 
+/** What events tell of the routes of each peer and family. */
+class RouteTotals implements EventSink {
+  readonly of = new Map<string, { received: number; withdrawn: number; routes: number }>()
+
+  emit(event: DaemonEvent): void {
+    if (event.type !== 'routes-changed') return
+    const { peer, family, routes } = event
+    const { received, withdrawn } = this.of.get(`${peer} ${family}`) ?? { received: 0, withdrawn: 0 }
+    const totals = { received: received + event.received, withdrawn: withdrawn + event.withdrawn, routes }
+    this.of.set(`${peer} ${family}`, totals)
+  }
+}
+
 /** A daemon that continues from `state` on the machine of `node`, and records its input as `runDaemon` does. */
 async function continuing(node: TestNode, state: SavedState, clock: VirtualClock, network: VirtualNetwork) {
   const lines: string[] = []
@@ -57,6 +71,7 @@ async function continuing(node: TestNode, state: SavedState, clock: VirtualClock
     write: (line: string) => void lines.push(line),
     health: () => ({ path: null, dropped: 0, failure: null }),
   }
+  const events = new RouteTotals()
   const recorder = new Recorder({ clock, output, events: noEvents })
   const reconciler = new Reconciler({ clock, driver: node.driver, events: noEvents })
   const speaker = new Speaker(
@@ -74,7 +89,7 @@ async function continuing(node: TestNode, state: SavedState, clock: VirtualClock
         followsOthers: false,
       },
     },
-    { clock, random: recorder.random, transport: recorder.transport(network.transport), events: noEvents },
+    { clock, random: recorder.random, transport: recorder.transport(network.transport), events },
     () => reconciler.complete(),
   )
   const vpn = node.vpnConfig
@@ -91,7 +106,7 @@ async function continuing(node: TestNode, state: SavedState, clock: VirtualClock
   recorder.write({ type: 'started' })
   await speaker.start()
   const recording = () => readRecording(join(temporaryFiles({ recording: lines.join('') }), 'recording'))
-  return { agent: recorder.attachments(vpns), reconciler, speaker, vpns, recording }
+  return { agent: recorder.attachments(vpns), reconciler, speaker, vpns, recording, events }
 }
 
 /** What the core is to the agent, to peers and to the kernel. */
@@ -146,8 +161,13 @@ test('a run that continues from a state file, with EVPN and IP VPNs, ends in the
     here,
     [...here.reconciler.statuses.entries()].map(({ entry }) => entry),
   )
-  const replayed = await replay(here.recording())
+  const events = new RouteTotals()
+  const replayed = await replay(here.recording(), events)
   expect(stateOf(replayed, replayed.desired.values())).toEqual(live)
+  expect(events.of).toEqual(here.events.of)
+  expect(live.routes.filter((route) => route.endsWith(`from BGP-${REFLECTOR}`))).toHaveLength(
+    [...events.of.values()].reduce((sum, { routes }) => sum + routes, 0),
+  )
   expect(replayed.refusals).toEqual([expect.stringContaining('vrf9')])
   expect(live.snapshot.instances.map(({ id }) => id)).toEqual(['net1', 'vrf1', 'vrf2'])
   expect(live.routes.filter((route) => route.includes(`via ${B}`))).toHaveLength(3)

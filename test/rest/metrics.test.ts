@@ -88,7 +88,32 @@ describe('GET /metrics', () => {
     )
     expect(found.get(`bgp_received_update_total{peer="${RR}"}`)).toBeGreaterThan(0)
     expect(found.get(`bgp_peer_uptime{peer="${RR}"}`)).toBeGreaterThan(1)
-    rr.withdraw(localSource('EVI-1'), EVPN, route)
+  })
+
+  test('counts the routes that a peer advertises and withdraws, and goes on when its session is lost', async () => {
+    const rr = speakerAt(RR, [peerConfig(NODE, { passive: true })], clock, network)
+    node.speaker.subscribe({ routeChanged() {}, routeGone() {} }, rt('64512:10'))
+    const route = macRoute(RR, '02:00:00:00:02:01', null)
+    const evi = localSource('EVI-1')
+    const counted = async () => {
+      clock.advance(5000)
+      const found = await samples()
+      return {
+        received: found.get(`chanter_bgp_received_routes_total{peer="${RR}",route_family="l2vpn-evpn"}`),
+        withdrawn: found.get(`chanter_bgp_withdrawn_routes_total{peer="${RR}",route_family="l2vpn-evpn"}`),
+        ofAll: found.get(`bgp_received_withdraw_prefix_total{peer="${RR}"}`),
+        present: found.get(`bgp_routes_received{peer="${RR}",route_family="l2vpn-evpn"}`),
+      }
+    }
+    const attributes = { extendedCommunities: [rt('64512:10')] }
+    rr.originate(evi, EVPN, route, attributes)
+    expect(await counted()).toEqual({ received: 1, withdrawn: 0, ofAll: 0, present: 1 })
+    rr.withdraw(evi, EVPN, route)
+    expect(await counted()).toEqual({ received: 1, withdrawn: 1, ofAll: 1, present: 0 })
+    rr.originate(evi, EVPN, route, attributes)
+    expect(await counted()).toEqual({ received: 2, withdrawn: 1, ofAll: 1, present: 1 })
+    node.speaker.peers.get(ip(RR))!.reset('')
+    expect(await counted()).toEqual({ received: 3, withdrawn: 1, ofAll: 1, present: 1 })
   })
 
   test('a counter never goes back, whatever a session does', async () => {

@@ -9,6 +9,7 @@ import type {
 import { Speaker } from '../../src/bgp/speaker.ts'
 import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { Dataplane, Entry } from '../../src/dataplane/model.ts'
+import type { EventSink } from '../../src/events/event.ts'
 import {
   callName,
   isTelling,
@@ -59,13 +60,13 @@ export interface Replayed {
   readonly refusals: readonly string[]
 }
 
-/** Runs the core on virtual time, fed with what was recorded. */
-export async function replay({ header, events }: Recording): Promise<Replayed> {
+/** Runs the core on virtual time, fed with what was recorded. `sink` gets the events of its sessions and routes. */
+export async function replay({ header, events }: Recording, sink: EventSink = noEvents): Promise<Replayed> {
   const clock = new ReplayClock(header.epoch)
   const transport = new ReplayTransport()
   const dataplane = new ReplayDataplane()
   const refusals: string[] = []
-  const environment = { clock, random: seededRandom(header.seed), transport, events: noEvents }
+  const environment = { clock, random: seededRandom(header.seed), transport, events: sink }
   const speaker = new Speaker(header.speaker, environment, () => {})
   const vpns = new VpnService(
     { ...header.vpn, lacks: () => null },

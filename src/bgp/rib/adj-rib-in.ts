@@ -10,7 +10,8 @@ import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
-import { beginGeneration, beginSession, onMembershipGone, type Source } from './route.ts'
+import { beginGeneration, beginSession, onMembershipGone, routeCountOf, type Source } from './route.ts'
+import { RouteChanges } from './route-changes.ts'
 
 /** Decides whether a route is accepted. */
 export interface ImportOptions {
@@ -58,6 +59,7 @@ export class AdjRibIn {
   private readonly options: ImportOptions
   private readonly memberships: MembershipListener
   private readonly events: EventSink
+  private readonly changes: RouteChanges
   /** Address of the peer. */
   private readonly name: string
   private negotiated: Negotiated | null = null
@@ -79,6 +81,7 @@ export class AdjRibIn {
     onMembershipGone(source, (membership) => memberships.memberRemoved(membership))
     this.events = events
     this.name = source.peer === null ? source.name : formatIp(source.peer.address)
+    this.changes = new RouteChanges(clock, source, this.name, events)
   }
 
   start(negotiated: Negotiated): void {
@@ -110,7 +113,7 @@ export class AdjRibIn {
 
   apply(update: Update): void {
     this.counters.updates++
-    this.countWithdrawals(update)
+    this.count(update)
     this.account(update)
     for (const list of update.unreach) this.withdrawAll(list)
     if (update.verdict === 'withdraw') for (const list of update.reach) this.withdrawAll(list)
@@ -118,16 +121,26 @@ export class AdjRibIn {
     // A quarantined NLRI withdraws the peer's earlier route of its key.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
       if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
-    if (update.endOfRib !== null && !this.complete.has(update.endOfRib))
-      this.complete.set(update.endOfRib, this.clock.now())
+    if (update.endOfRib !== null) this.converged(update.endOfRib)
     this.rib.relieve()
   }
 
-  private countWithdrawals({ unreach }: Update): void {
-    const routes = unreach.reduce((sum, { nlri }) => sum + nlri.length, 0)
-    if (routes === 0) return
-    this.counters.withdrawUpdates++
-    this.counters.withdrawn += routes
+  private converged(family: Family): void {
+    if (!this.complete.has(family)) this.complete.set(family, this.clock.now())
+    const { name: peer } = this
+    const routes = routeCountOf(this.source, family)
+    this.events.emit({ type: 'family-converged', peer, family: familyName(family), routes })
+  }
+
+  private count({ reach, unreach }: Update): void {
+    const { counters, changes } = this
+    const { withdrawn } = counters
+    for (const { family, nlri } of reach) changes.received(family, nlri.length)
+    for (const { family, nlri } of unreach) {
+      changes.withdrawn(family, nlri.length)
+      counters.withdrawn += nlri.length
+    }
+    if (counters.withdrawn > withdrawn) counters.withdrawUpdates++
   }
 
   private account(update: Update): void {

@@ -28,6 +28,8 @@ export interface Source {
   readonly identifierFrom: number
   /** A membership has left the RIB, for whatever reason. */
   readonly membershipGone: (membership: Membership) => void
+  /** A route of it has left the RIB, for whatever reason. */
+  readonly routeGone: () => void
   /** Octets of its routes' keys, and of the attribute sets that it was the first to bring; each route adds a fixed amount. */
   readonly octets: number
 }
@@ -112,6 +114,7 @@ export function newSource(name: string, peer: PeerInfo | null): Source {
     advertised: new Map(),
     identifierFrom: 0,
     membershipGone() {},
+    routeGone() {},
     octets: 0,
   }
   return source
@@ -150,6 +153,16 @@ export function onMembershipGone(source: Source, gone: Source['membershipGone'])
   own(source).membershipGone = gone
 }
 
+/** Calls `gone` for each route of the source that leaves the RIB, often in bursts. */
+export function onRouteGone(source: Source, gone: Source['routeGone']): void {
+  own(source).routeGone = gone
+}
+
+/** How many routes of a family the source has in the RIB. */
+export function routeCountOf(source: Source, family: Family): number {
+  return source.routes.get(family)?.size ?? 0
+}
+
 /** Adds octets to, or subtracts them from, the source's memory use. */
 export function charge(source: Source, octets: number): void {
   own(source).octets += octets
@@ -170,6 +183,7 @@ export function removeRoute(route: Route): void {
   assert(removed === route, 'a route that leaves the RIB is none of its source', source.name)
   if (route.generation >= source.sessionFrom) countAdvertised(source, family, -1)
   charge(source, -(ROUTE_OCTETS + key.length))
+  source.routeGone()
 }
 
 /** The source advertises a route again, unchanged. */

@@ -57,8 +57,7 @@ export class MemoryKernel {
     this.tables = new MemoryTables(
       (device) => this.links.get(device)?.up,
       (observed, present) => {
-        if (present || !this.isMuted(observed))
-          notify((listener) => listener.entryChanged(observed, present))
+        if (present || !this.isMuted(observed)) notify((listener) => listener.entryChanged(observed, present))
       },
     )
     this.addLink('lo', { up: true, ethernet: false, loopback: true })

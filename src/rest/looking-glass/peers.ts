@@ -1,7 +1,8 @@
 import type { PeerSummary } from '../../api/peers.ts'
+import type { QuarantinedNlri } from '../../bgp/attribute/mp.ts'
 import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import { MessageType } from '../../bgp/constants.ts'
-import { familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
+import { type Family, familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
 import { formatNotification } from '../../bgp/message/notification.ts'
 import { KEEPALIVES_PER_HOLD_TIME } from '../../bgp/session/fsm/open-sent.ts'
 import { formatIp } from '../../values/address.ts'
@@ -46,49 +47,17 @@ export function peerNode(
   recentLog: RecentRecords,
   base: string,
 ): Node {
-  const { sessions, negotiated, source, routesIn, routesOut, staleRoutes } = peer
-  const { config } = sessions
+  const { sessions, negotiated, source, routesIn, routesOut } = peer
   const families = [...(negotiated?.families ?? [])]
   return tree(() => ({
     name: inline(() => source.name),
-    peeringAddresses: inline(() => ({
-      local_address: formatIp(sessions.session?.connection?.localAddress ?? sessions.localAddress),
-      peer_address: sessions.name,
-    })),
+    peeringAddresses: inline(() => addresses(peer)),
     as_info: inline(() => ({ local: sessions.localAs, peer: sessions.config.as })),
-    protocol: inline(() => ({
-      state: sessions.state,
-      previous_state: `(${sessions.previousState})`,
-      last_transition_time: formatTime(sessions.lastTransition),
-      hold_time: negotiated?.holdTimeSeconds ?? sessions.config.holdTimeSeconds,
-      last_error: sessions.lastError,
-      last_notification: showNotification(peer),
-      down_reason: whyDown(peer),
-      established_count: sessions.establishedCount,
-    })),
-    active_families: inline(() =>
-      families.map((family) => {
-        const { afi, safi } = familyNames(family)
-        return `(${afi}, ${safi})`
-      }),
-    ),
+    protocol: inline(() => protocol(peer)),
+    active_families: inline(() => families.map(bagpipeName)),
     rtc: inline(() => ({ enabled: routeTargetConstraint, active: families.includes(ROUTE_TARGET) })),
-    configuration: inline(() => ({
-      enabled: !peer.disabled,
-      passive: config.passive,
-      port: config.port,
-      reflector_client: config.reflectorClient,
-      ebgp_policy: config.as === sessions.localAs ? null : config.external,
-      md5: config.md5Key !== null,
-      ttl_security_hops: config.ttlSecurityHops,
-      max_prefixes: config.maxPrefixes,
-    })),
-    timers: inline(() => ({
-      hold_time_configured: config.holdTimeSeconds,
-      hold_time: negotiated?.holdTimeSeconds ?? null,
-      keepalive: negotiated && negotiated.holdTimeSeconds / KEEPALIVES_PER_HOLD_TIME,
-      connect_retry: config.connectRetrySeconds,
-    })),
+    configuration: inline(() => configuration(peer)),
+    timers: inline(() => timers(peer)),
     capabilities: inline(
       () => negotiated && showCapabilities(negotiated, sessions.session?.localOpen?.capabilities),
     ),
@@ -100,27 +69,75 @@ export function peerNode(
       received: byName(sessions.messages.received),
       sent: byName(sessions.messages.sent),
     })),
-    routes: inline(() => ({
-      ...routesIn.counters,
-      ...routesOut.counters,
-      in_rib: source.routeCount,
-      by_family: Object.fromEntries(
-        [...source.routes].map(([family, { size }]) => [familyName(family), size]),
-      ),
-      stale_families: [...staleRoutes.families].map(familyName),
-      end_of_rib: [...routesIn.complete.keys()].map(familyName),
-    })),
+    routes: inline(() => routeCounts(peer)),
     logs: logsNode(recentLog, () => [`peer ${sessions.name}`]),
     received_routes: leaf(() => received(peer, base)),
     adv_routes: leaf(() => showRoutes(routesOut.routes(), base)),
-    quarantine: leaf(() =>
-      routesIn.quarantine.map(({ family, reason, bytes }) => ({
-        family: familyName(family),
-        reason,
-        bytes: hex(octets(bytes)),
-      })),
-    ),
+    quarantine: leaf(() => routesIn.quarantine.map(showQuarantined)),
   }))
+}
+
+function addresses({ sessions }: BgpPeer) {
+  return {
+    local_address: formatIp(sessions.session?.connection?.localAddress ?? sessions.localAddress),
+    peer_address: sessions.name,
+  }
+}
+
+function protocol(peer: BgpPeer) {
+  const { sessions, negotiated } = peer
+  return {
+    state: sessions.state,
+    previous_state: `(${sessions.previousState})`,
+    last_transition_time: formatTime(sessions.lastTransition),
+    hold_time: negotiated?.holdTimeSeconds ?? sessions.config.holdTimeSeconds,
+    last_error: sessions.lastError,
+    last_notification: showNotification(peer),
+    down_reason: whyDown(peer),
+    established_count: sessions.establishedCount,
+  }
+}
+
+function configuration({ sessions: { config, localAs }, disabled }: BgpPeer) {
+  return {
+    enabled: !disabled,
+    passive: config.passive,
+    port: config.port,
+    reflector_client: config.reflectorClient,
+    ebgp_policy: config.as === localAs ? null : config.external,
+    md5: config.md5Key !== null,
+    ttl_security_hops: config.ttlSecurityHops,
+    max_prefixes: config.maxPrefixes,
+  }
+}
+
+function timers({ sessions: { config }, negotiated }: BgpPeer) {
+  return {
+    hold_time_configured: config.holdTimeSeconds,
+    hold_time: negotiated?.holdTimeSeconds ?? null,
+    keepalive: negotiated && negotiated.holdTimeSeconds / KEEPALIVES_PER_HOLD_TIME,
+    connect_retry: config.connectRetrySeconds,
+  }
+}
+
+function routeCounts({ source, routesIn, routesOut, staleRoutes }: BgpPeer) {
+  return {
+    ...routesIn.counters,
+    ...routesOut.counters,
+    in_rib: source.routeCount,
+    by_family: Object.fromEntries([...source.routes].map(([family, { size }]) => [familyName(family), size])),
+    stale_families: [...staleRoutes.families].map(familyName),
+    end_of_rib: [...routesIn.complete.keys()].map(familyName),
+  }
+}
+
+function bagpipeName(family: Family): string {
+  const { afi, safi } = familyNames(family)
+  return `(${afi}, ${safi})`
+}
+
+function showQuarantined({ family, reason, bytes }: QuarantinedNlri) {
+  return { family: familyName(family), reason, bytes: hex(octets(bytes)) }
 }
 
 function* received({ source, rib }: BgpPeer, base: string): Iterable<unknown> {

@@ -1,11 +1,11 @@
 import { Counter, Histogram, Registry } from 'prom-client'
 import type { DaemonEvent, EventOf } from '../../events/event.ts'
+import { routeFamily } from './route-family.ts'
 
 type Labels = Readonly<Record<string, string | number>>
 
 /** A counter that events of one type add to. */
 interface CounterSpec<E extends DaemonEvent> {
-  /** Without `chanter_` and `_total`. */
   readonly name: string
   readonly help: string
   /** Never an entry, a port or an instance: there may be many thousand. */
@@ -20,7 +20,7 @@ const byKind = ({ kinds }: { readonly kinds: Readonly<Record<string, number>> })
   Object.entries(kinds).map(([kind, count]) => [{ kind }, count] as const)
 
 const STATE_FILE = {
-  name: 'state_file_failures',
+  name: 'chanter_state_file_failures_total',
   help: 'State that could not be written, or not be read as a whole',
 } as const
 
@@ -28,13 +28,13 @@ const STATE_FILE = {
 const COUNTERS: CounterSpecs = {
   'session-changed': [
     {
-      name: 'bgp_sessions_established',
+      name: 'chanter_bgp_sessions_established_total',
       help: 'BGP sessions that were established',
       labels: ['peer'],
       add: ({ peer, to }) => (to === 'Established' ? [[{ peer }, 1]] : []),
     },
     {
-      name: 'bgp_sessions_lost',
+      name: 'chanter_bgp_sessions_lost_total',
       help: 'Established BGP sessions that ended without a command of an operator',
       labels: ['peer'],
       add: ({ peer, lost }) => (lost ? [[{ peer }, 1]] : []),
@@ -42,44 +42,81 @@ const COUNTERS: CounterSpecs = {
   ],
   'session-fault': [
     {
-      name: 'bgp_session_faults',
+      name: 'chanter_bgp_session_faults_total',
       help: 'BGP sessions that were reset for an internal error',
       labels: ['peer'],
     },
   ],
+  'routes-changed': [
+    {
+      name: 'chanter_bgp_received_routes_total',
+      help: 'Routes that UPDATE messages of the peer advertised, repetitions counted',
+      labels: ['peer', 'route_family'],
+      add: ({ peer, family, received }) => [[{ peer, ...routeFamily(family) }, received]],
+    },
+    {
+      name: 'chanter_bgp_withdrawn_routes_total',
+      help: 'Routes that UPDATE messages of the peer withdrew',
+      labels: ['peer', 'route_family'],
+      add: ({ peer, family, withdrawn }) => [[{ peer, ...routeFamily(family) }, withdrawn]],
+    },
+    {
+      name: 'bgp_received_withdraw_prefix_total',
+      help: 'Number of routes withdrawn by received BGP UPDATE messages',
+      labels: ['peer'],
+      add: ({ peer, withdrawn }) => [[{ peer }, withdrawn]],
+    },
+  ],
   'malformed-update': [
     {
-      name: 'bgp_malformed_updates',
+      name: 'chanter_bgp_malformed_updates_total',
       help: 'Malformed UPDATE messages by what was done (RFC 7606)',
       labels: ['peer', 'severity'],
     },
   ],
   'nlri-quarantined': [
     {
-      name: 'bgp_quarantined_nlri',
+      name: 'chanter_bgp_quarantined_nlri_total',
       help: 'NLRI that could not be read',
       labels: ['peer'],
       add: ({ peer, routes }) => [[{ peer }, routes]],
     },
   ],
   'route-withheld': [
-    { name: 'bgp_withheld_routes', help: 'Routes that could not be advertised to a peer', labels: ['peer'] },
+    {
+      name: 'chanter_bgp_withheld_routes_total',
+      help: 'Routes that could not be advertised to a peer',
+      labels: ['peer'],
+    },
   ],
   'connection-refused': [
-    { name: 'bgp_refused_connections', help: 'Connections from addresses that are no peer' },
+    { name: 'chanter_bgp_refused_connections_total', help: 'Connections from addresses that are no peer' },
   ],
   'headless-began': [
-    { name: 'headless_periods', help: 'Times that forwarding became headless: no session, stale routes' },
+    {
+      name: 'chanter_headless_periods_total',
+      help: 'Times that forwarding became headless: no session, stale routes',
+    },
   ],
   'entries-programmed': [
-    { name: 'entries_programmed', help: 'Kernel entries that were set', labels: ['kind'], add: byKind },
+    {
+      name: 'chanter_entries_programmed_total',
+      help: 'Kernel entries that were set',
+      labels: ['kind'],
+      add: byKind,
+    },
   ],
   'entries-removed': [
-    { name: 'entries_removed', help: 'Kernel entries that were removed', labels: ['kind'], add: byKind },
+    {
+      name: 'chanter_entries_removed_total',
+      help: 'Kernel entries that were removed',
+      labels: ['kind'],
+      add: byKind,
+    },
   ],
   'entries-refused': [
     {
-      name: 'entry_failures',
+      name: 'chanter_entry_failures_total',
       help: 'Refusals of the kernel to set or remove an entry, each try counted',
       labels: ['kind', 'op'],
       add: ({ kinds, op }) => Object.entries(kinds).map(([kind, count]) => [{ kind, op }, count]),
@@ -87,51 +124,63 @@ const COUNTERS: CounterSpecs = {
   ],
   'entries-drifted': [
     {
-      name: 'entries_drifted',
+      name: 'chanter_entries_drifted_total',
       help: 'Changes of owned kernel entries by other programs',
       add: ({ count }) => [[{}, count]],
     },
   ],
   'entry-repaired': [
-    { name: 'entries_repaired', help: 'Drifted entries that were programmed again', labels: ['kind'] },
+    {
+      name: 'chanter_entries_repaired_total',
+      help: 'Drifted entries that were programmed again',
+      labels: ['kind'],
+    },
   ],
   'comparison-differs': [
     {
-      name: 'comparison_differences',
+      name: 'chanter_comparison_differences_total',
       help: 'Differences that comparisons with the kernel found, by fault',
       labels: ['fault'],
       add: ({ missing, different, extra }) =>
         Object.entries({ missing, different, extra }).map(([fault, count]) => [{ fault }, count]),
     },
   ],
-  'device-created': [{ name: 'devices_created', help: 'Network devices that were created' }],
-  'device-deleted': [{ name: 'devices_deleted', help: 'Network devices that were deleted' }],
+  'device-created': [{ name: 'chanter_devices_created_total', help: 'Network devices that were created' }],
+  'device-deleted': [{ name: 'chanter_devices_deleted_total', help: 'Network devices that were deleted' }],
   'device-failed': [
-    { name: 'device_failures', help: 'Devices that could not be programmed, each try', labels: ['kind'] },
+    {
+      name: 'chanter_device_failures_total',
+      help: 'Devices that could not be programmed, each try',
+      labels: ['kind'],
+    },
   ],
   'notifications-lost': [
-    { name: 'kernel_notifications_lost', help: 'Times that kernel notifications were lost' },
+    { name: 'chanter_kernel_notifications_lost_total', help: 'Times that kernel notifications were lost' },
   ],
-  'storm-began': [{ name: 'broadcast_storms', help: 'Broadcast storms that began' }],
-  'loop-failed': [{ name: 'forwarding_loop_failures', help: 'Failures of the forwarding loop itself' }],
-  attached: [{ name: 'attaches', help: 'Endpoints that were attached, repetitions counted' }],
-  detached: [{ name: 'detaches', help: 'Detaches that were carried out' }],
-  'duplicate-mac': [{ name: 'duplicate_macs', help: 'MAC addresses that were found to be duplicates' }],
+  'storm-began': [{ name: 'chanter_broadcast_storms_total', help: 'Broadcast storms that began' }],
+  'loop-failed': [
+    { name: 'chanter_forwarding_loop_failures_total', help: 'Failures of the forwarding loop itself' },
+  ],
+  attached: [{ name: 'chanter_attaches_total', help: 'Endpoints that were attached, repetitions counted' }],
+  detached: [{ name: 'chanter_detaches_total', help: 'Detaches that were carried out' }],
+  'duplicate-mac': [
+    { name: 'chanter_duplicate_macs_total', help: 'MAC addresses that were found to be duplicates' },
+  ],
   'state-not-kept': [STATE_FILE],
   'state-entry-not-kept': [STATE_FILE],
   'state-unusable': [STATE_FILE],
   'state-damaged': [STATE_FILE],
   'state-torn': [STATE_FILE],
-  'config-reloaded': [{ name: 'config_reloads', help: 'Reloads of the configuration' }],
+  'config-reloaded': [{ name: 'chanter_config_reloads_total', help: 'Reloads of the configuration' }],
   'reload-failed': [
     {
-      name: 'config_reload_failures',
+      name: 'chanter_config_reload_failures_total',
       help: 'Reloads that changed nothing, since the configuration could not be used',
     },
   ],
   'api-request': [
     {
-      name: 'api_requests',
+      name: 'chanter_api_requests_total',
       help: 'Requests to the API by method, pattern of the path and status',
       labels: ['method', 'route', 'code'],
       add: ({ method, route, status }) => [[{ method, route: route ?? '', code: status }, 1]],
@@ -166,8 +215,12 @@ export class EventCounters {
   }
 
   private adder(spec: CounterSpec<DaemonEvent>, counters: Map<string, Counter>) {
-    const { help, labels = [], add = (event: DaemonEvent) => [[fieldsOf(event, labels), 1] as const] } = spec
-    const name = `chanter_${spec.name}_total`
+    const {
+      name,
+      help,
+      labels = [],
+      add = (event: DaemonEvent) => [[fieldsOf(event, labels), 1] as const],
+    } = spec
     const counter =
       counters.get(name) ?? new Counter({ name, help, labelNames: labels, registers: [this.registry] })
     counters.set(name, counter)

@@ -1,28 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { BgpPeer } from '../../bgp/bgp-peer.ts'
 import { MessageType } from '../../bgp/constants.ts'
-import {
-  EVPN,
-  type Family,
-  FLOWSPEC_VPNV4,
-  FLOWSPEC_VPNV6,
-  familyName,
-  ROUTE_TARGET,
-  VPNV4,
-  VPNV6,
-} from '../../bgp/family.ts'
+import { type Family, familyName } from '../../bgp/family.ts'
+import { routeCountOf } from '../../bgp/rib/route.ts'
 import type { Speaker } from '../../bgp/speaker.ts'
 import { formatIp, ipv4FromNumber } from '../../values/address.ts'
-
-/** As GoBGP names them. */
-const ROUTE_FAMILIES: ReadonlyMap<Family, string> = new Map([
-  [EVPN, 'l2vpn-evpn'],
-  [VPNV4, 'l3vpn-ipv4-unicast'],
-  [VPNV6, 'l3vpn-ipv6-unicast'],
-  [FLOWSPEC_VPNV4, 'l3vpn-ipv4-flowspec'],
-  [FLOWSPEC_VPNV6, 'l3vpn-ipv6-flowspec'],
-  [ROUTE_TARGET, 'rtc'],
-])
+import { routeFamily } from './route-family.ts'
 
 const MESSAGES = {
   open: MessageType.Open,
@@ -104,11 +87,6 @@ function addMessageCounters(metrics: PeerMetrics): void {
     'Number of received BGP UPDATE messages that withdraw routes',
     ({ routesIn }) => routesIn.counters.withdrawUpdates,
   )
-  metrics.counter(
-    'bgp_received_withdraw_prefix_total',
-    'Number of routes withdrawn by received BGP UPDATE messages',
-    ({ routesIn }) => routesIn.counters.withdrawn,
-  )
 }
 
 function addSessionGauges(metrics: PeerMetrics, clock: Speaker['clock']): void {
@@ -150,10 +128,10 @@ function addRouteGauges(metrics: PeerMetrics): void {
     'bgp_routes_received',
     'Number of routes received from the peer, stale ones with them',
     ['route_family'],
-    (peer) => families(peer).map((family) => [labelOf(family), received(peer, family)]),
+    (peer) => families(peer).map((family) => [routeFamily(familyName(family)), received(peer, family)]),
   )
   metrics.gauge('bgp_routes_accepted', 'Number of routes of the peer in the RIB', ['route_family'], (peer) =>
-    families(peer).map((family) => [labelOf(family), inRib(peer, family)]),
+    families(peer).map((family) => [routeFamily(familyName(family)), routeCountOf(peer.source, family)]),
   )
 }
 
@@ -161,16 +139,8 @@ function families({ source, negotiated }: BgpPeer): Family[] {
   return [...new Set([...(negotiated?.families ?? []), ...source.routes.keys()])]
 }
 
-function inRib({ source }: BgpPeer, family: Family): number {
-  return source.routes.get(family)?.size ?? 0
-}
-
-function received(peer: BgpPeer, family: Family): number {
-  return inRib(peer, family) + peer.routesIn.dropped.countOf(family)
-}
-
-function labelOf(family: Family): Readonly<Record<string, string>> {
-  return { route_family: ROUTE_FAMILIES.get(family) ?? familyName(family) }
+function received({ source, routesIn }: BgpPeer, family: Family): number {
+  return routeCountOf(source, family) + routesIn.dropped.countOf(family)
 }
 
 function routerId(identifier: number | undefined): string {
