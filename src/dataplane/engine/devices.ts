@@ -11,7 +11,9 @@ import { DeviceRemovals } from './device-removals.ts'
 import { Dumps } from './dumps.ts'
 import { backoff, type Exceptions } from './exceptions.ts'
 import { InterfaceStates } from './interface-states.ts'
-import { misplaced, type Placement } from './placement.ts'
+import { LinkChanges } from './link-changes.ts'
+import { orUnknown } from './lost-answers.ts'
+import type { Placement, PlacingResult, Unanswered } from './placement.ts'
 import { PlacementQueue } from './placement-queue.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
@@ -45,6 +47,7 @@ export class Devices {
   private readonly crossing = new Set<Device>()
   private readonly dependents: Dependents
   private readonly states: InterfaceStates
+  private readonly changes: LinkChanges
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
     this.clock = clock
@@ -68,6 +71,15 @@ export class Devices {
       disowned: (device) => {
         for (const member of this.ports.of(device.name)) this.doubtOf(member)
       },
+    })
+    this.changes = new LinkChanges({
+      driver,
+      devices: this.all,
+      exceptions,
+      states: this.states,
+      isQueued: (device) => this.unplaced.has(device),
+      lose: (device) => this.lose(device),
+      touch: (device) => this.touch(device),
     })
     this.dumps = new Dumps({
       driver,
@@ -192,32 +204,24 @@ export class Devices {
       if (device.accepting && device.requeueDependents(name)) this.released(device)
   }
 
-  /** The kernel reported changes of these interfaces. */
-  linksChanged(names: ReadonlySet<string>): void {
-    if (names.size > 0) {
-      this.dependents.changed(names, this.all.values())
-      // a port may have left a bridge that is to be removed
-      this.removals.tryAgain()
-    }
-    for (const name of names) this.linkChanged(name)
+  /** How many changes of interfaces are handled at once. */
+  get mostChanges(): number {
+    return this.changes.most
   }
 
-  private linkChanged(name: string): void {
-    const device = this.all.get(name)
-    if (device === undefined && this.exceptions.size === 0) return
-    const link = this.driver.link(name)
-    this.states.handleUp(name, link)
-    if (device !== undefined) this.states.changed(device, link)
-    if (device === undefined || this.unplaced.has(device)) return
-    if (link === undefined) this.linkLost(device)
-    else if (device.observedIndex !== link.index) {
-      this.lose(device)
-      this.touch(device)
-    } else {
-      const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
-      if (wrong !== undefined) this.exceptions.drifted(wrong)
-      else if (device.master !== link.master) this.touch(device)
-    }
+  /** The kernel reported changes of these interfaces. */
+  linksChanged(names: ReadonlySet<string>): Eventual<void> {
+    if (names.size === 0) return undefined
+    this.dependents.changed(names, this.all.values())
+    // a port may have left a bridge that is to be removed
+    this.removals.tryAgain()
+    return this.changes.handle(names)
+  }
+
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    this.unplaced.close()
+    this.removals.close()
   }
 
   /** Drops a device of which nothing is wanted or to be removed any more, whatever the kernel holds of it. */
@@ -247,15 +251,23 @@ export class Devices {
     this.touch(device)
   }
 
-  private linkLost(device: Device): void {
-    if (device.observedIndex === null) return
-    const expected = device.failure === null ? device.link : null
-    this.lose(device)
-    if (expected === null) this.touch(device)
-    else this.exceptions.drifted(expected)
+  private placed(device: Device, placing: PlacingResult): Eventual<void> {
+    // one that was released meanwhile stays as it is
+    if (!this.isCurrent(device)) return undefined
+    if (placing === null) return this.touch(device)
+    if (placing.link === null) return this.unanswered(device, placing)
+    this.observed(device, placing)
+    return placing.refusal === null || device.port === null ? undefined : this.repairMaster(device.port)
   }
 
-  private placed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
+  /** Nothing new is known of the interface: what was known of it stays, and it is asked for again. */
+  private unanswered(device: Device, { refusal, culprit }: Unanswered): void {
+    if (culprit === null) return this.tryLater(device, refusal)
+    this.setFailure(device, refusal)
+    this.fail(culprit, refusal)
+  }
+
+  private observed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
     const { failure, master } = device
     if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
     this.states.handleUp(device.name, link)
@@ -264,7 +276,6 @@ export class Devices {
     device.observed(link)
     this.ports.move(device, link?.master ?? null)
     if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
-    if (refusal !== null && device.port !== null) this.repairMaster(device.port)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.programmed(device.link)
     if (device.port !== null && refusal === null) {
@@ -328,9 +339,13 @@ export class Devices {
   private dumpFailed(device: Device, error: unknown): void {
     this.lose(device)
     const refusal = unreadable(error)
-    const delay = backoff(device.dumpFailed())
-    this.setFailure(device, refusal, this.clock.epoch() + delay)
     this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
+    this.tryLater(device, refusal)
+  }
+
+  private tryLater(device: Device, refusal: Refusal): void {
+    const delay = backoff(device.unread())
+    this.setFailure(device, refusal, this.clock.epoch() + delay)
     this.clock.after(delay, () => {
       if (!this.isCurrent(device)) return // the new desired state gets a check of its own
       this.touch(device)
@@ -339,9 +354,11 @@ export class Devices {
   }
 
   /** An owned master of a port that another program removed is restored at once. */
-  private repairMaster(port: PortEntry): void {
+  private repairMaster(port: PortEntry): Eventual<void> {
     const master = this.all.get(masterOf(port))
-    const isOurs = master !== undefined && master.link !== null && master.failure === null
-    if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
+    if (master === undefined || master.link === null || master.failure !== null) return undefined
+    return whenAnswered(orUnknown(this.driver.link(master.name)), (link) => {
+      if (link === undefined) this.touch(master)
+    })
   }
 }

@@ -6,6 +6,14 @@ export function orLost<T>(answer: Eventual<T>): Eventual<T | Refusal> {
   return answer instanceof Promise ? answer.catch(driverLost) : answer
 }
 
+/** Stands for an answer that was lost, where nothing but that is to be known of it. */
+export const UNKNOWN = Symbol('an answer that was lost')
+
+/** As `orLost`, for a query whose answer is asked for again anyway. */
+export function orUnknown<T>(answer: Eventual<T>): Eventual<T | typeof UNKNOWN> {
+  return answer instanceof Promise ? answer.catch((): typeof UNKNOWN => UNKNOWN) : answer
+}
+
 /** As `orLost`, for a batch of that many entries. */
 export function orAllLost(answer: Eventual<Refused>, count: number): Eventual<Refused> {
   return answer instanceof Promise ? answer.catch((error) => allRefused(count, driverLost(error))) : answer

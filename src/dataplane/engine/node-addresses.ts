@@ -3,6 +3,7 @@ import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
+import { type AskingSteps, answerTo, takeSteps } from '../eventual.ts'
 
 /** Notifications come in bunches: the dump starts this long after the first. */
 const GATHER_MS = 50
@@ -17,8 +18,10 @@ export class NodeAddresses implements Closable {
   private readonly driver: Driver
   private readonly events: EventSink
   private changed: Changed | null = null
-  private known = ''
+  /** Null before the first answer. */
+  private known: string | null = null
   private hinted = false
+  private isAsking = false
   private tookMs = 0
 
   constructor(clock: Clock, driver: Driver, events: EventSink) {
@@ -29,9 +32,8 @@ export class NodeAddresses implements Closable {
 
   watch(changed: Changed): void {
     this.changed = changed
-    const addresses = this.driver.nodeAddresses()
-    this.known = addressesKey(addresses)
-    changed(addresses)
+    this.known = null
+    this.ask()
   }
 
   close(): void {
@@ -42,25 +44,36 @@ export class NodeAddresses implements Closable {
   hint(): void {
     if (this.hinted || this.changed === null) return
     this.hinted = true
+    if (!this.isAsking) this.askLater()
+  }
+
+  private askLater(): void {
     this.clock.after(GATHER_MS + REST * this.tookMs, () => {
       this.hinted = false
-      this.ask()
+      if (this.changed !== null) this.ask()
     })
   }
 
   private ask(): void {
-    if (this.changed === null) return
+    // of two questions, the older answer could come last
+    if (!this.isAsking) void takeSteps(this.asking())
+  }
+
+  private *asking(): AskingSteps<void> {
     const start = this.clock.now()
+    this.isAsking = true
     try {
-      const addresses = this.driver.nodeAddresses()
+      const addresses = yield* answerTo(this.driver.nodeAddresses())
       const key = addressesKey(addresses)
-      if (key !== this.known) this.changed(addresses)
+      if (key !== this.known) this.changed?.(addresses)
       this.known = key
     } catch (error) {
-      this.events.emit({ type: 'addresses-unreadable', error: errorOf(error) })
+      if (this.changed !== null) this.events.emit({ type: 'addresses-unreadable', error: errorOf(error) })
       this.hint()
     } finally {
+      this.isAsking = false
       this.tookMs = this.clock.now() - start
+      if (this.hinted) this.askLater()
     }
   }
 }

@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import type { DataplaneEvent } from '../../src/events/event.ts'
+import * as e from './entries.ts'
+import { type LateLab, lateLab } from './memory-lab.ts'
+
+/** What may happen before the answer to a query comes, and what follows. */
+
+let lab: LateLab
+let dataplane: Reconciler
+let events: DataplaneEvent[]
+
+const twin = { ...e.vxlan, device: 'vx9', vni: 900 }
+
+beforeEach(async () => {
+  events = []
+  lab = lateLab(() => 0.5)
+  dataplane = lab.restart({ events: { emit: (event) => events.push(event as DataplaneEvent) } })
+  lab.addInterface('tap1')
+  await want(...e.network, e.remote(2))
+  await lab.calm()
+  forget()
+})
+
+async function want(...entries: readonly Entry[]) {
+  for (const entry of entries) dataplane.want(entry)
+  return lab.wait(dataplane.settled(entries))
+}
+
+/** Forgets what happened so far. */
+function forget(): void {
+  events.length = 0
+  lab.late.asked.length = 0
+}
+
+const changes = () => lab.late.asked.filter((what) => /^set|^remove/.test(what))
+
+function expectCalm(): void {
+  expect(dataplane.statuses.counts()).toMatchObject({ pending: 0, failed: 0 })
+  expect(dataplane.drift.summary().count).toBe(0)
+  expect(events.filter(({ type }) => type === 'device-failed')).toEqual([])
+}
+
+describe('before a device is changed', () => {
+  test('it is unwanted: it is never made', async () => {
+    dataplane.want(twin)
+    await lab.asked('link')
+    dataplane.unwant(twin)
+    await lab.wait(dataplane.gone([twin]))
+    await lab.calm()
+    expect(lab.late.asked).not.toContain('setDevice')
+    expectCalm()
+  })
+
+  test('it is wanted otherwise: it is made once, as it is wanted then', async () => {
+    dataplane.want(twin)
+    await lab.asked('link')
+    const other = { ...twin, vni: 901 }
+    await want(other)
+    await lab.calm()
+    expect(lab.holds(other)).toBe(true)
+    expect(changes()).toEqual(['setDevice', 'setUp'])
+    expectCalm()
+  })
+
+  test('it is released: it stays as it is', async () => {
+    dataplane.want({ ...e.vxlan, mtu: 1300 })
+    await lab.asked('link')
+    dataplane.release(e.vxlan)
+    await lab.calm()
+    expect(changes()).toEqual([])
+    expectCalm()
+  })
+
+  test('it is released: what else is wanted of it is programmed', async () => {
+    dataplane = lab.restart()
+    dataplane.want(e.vxlan)
+    dataplane.want(e.remote(3))
+    await lab.asked('link')
+    dataplane.release(e.vxlan)
+    expect(await lab.wait(dataplane.settled([e.remote(3)]))).toEqual([])
+    expect(lab.holds(e.remote(3))).toBe(true)
+  })
+
+  test('all that is wanted of it is released: nothing else is asked', async () => {
+    dataplane = lab.restart()
+    dataplane.want(e.remote(2))
+    await lab.asked('link')
+    dataplane.release(e.remote(2))
+    await lab.calm()
+    expect(lab.late.asked).toEqual(['link'])
+  })
+
+  test.each(['link', 'reclaim'] as const)('the engine stops: nothing is changed: %s', async (what) => {
+    dataplane.want(twin)
+    await lab.asked(what)
+    dataplane.stop()
+    const { length } = lab.late.asked
+    await lab.calm()
+    expect(lab.late.asked.slice(length)).toEqual([])
+    expect(lab.indexOf('vx9')).toBeUndefined()
+  })
+})
+
+describe('before a port is taken out of its bridge', () => {
+  beforeEach(async () => {
+    dataplane.unwant(e.tapPort)
+    await lab.asked('nameOf')
+  })
+
+  test('it is wanted again: it stays there', async () => {
+    expect(await want(e.tapPort)).toEqual([])
+    await lab.calm()
+    expect(changes()).toEqual([])
+    expectCalm()
+  })
+
+  test('the engine stops: it stays there', async () => {
+    dataplane.stop()
+    await lab.calm()
+    expect(changes()).toEqual([])
+    expect(lab.driver.link('tap1')?.master).toBe('br0')
+  })
+
+  test('the connection is lost: it is taken out later', async () => {
+    vi.spyOn(lab.driver, 'overrun').mockReturnValue()
+    lab.late.disconnect()
+    await lab.wait(dataplane.gone([e.tapPort]))
+    expect(lab.driver.link('tap1')?.master).toBeNull()
+  })
+})
+
+describe('an interface changed, and before it is known how', () => {
+  beforeEach(() => lab.setMtu('br0', 1400))
+
+  test('its device is released: what is wrong with that is no drift', async () => {
+    vi.spyOn(lab.driver, 'isIsolated').mockReturnValue(false)
+    await lab.asked('isIsolated')
+    dataplane.release(e.bridge)
+    await lab.calm()
+    expectCalm()
+    expect(changes()).toEqual([])
+  })
+
+  test.each([['and the driver tells that it may have missed changes'], ['and it tells nothing of that']])(
+    'the connection is lost: %s: its entries stay, and it is asked for again',
+    async (what) => {
+      if (what.includes('nothing')) vi.spyOn(lab.driver, 'overrun').mockReturnValue()
+      await lab.asked('link')
+      lab.late.disconnect()
+      lab.setAlias('br0', 'chanter:other')
+      await lab.clock.run(100)
+      expect(dataplane.status(e.remote(2)).state).toBe('programmed')
+      expect(dataplane.status(e.bridge)).toMatchObject({ state: 'pending', code: 'ANSWER_LOST' })
+      await lab.until(() => lab.holds(e.bridge))
+      await lab.clock.run(100_000)
+      expect(lab.late.asked.filter((one) => one === 'set')).toEqual([])
+      expect(dataplane.drift.summary().count).toBe(0)
+      expect(dataplane.statuses.counts()).toMatchObject({ pending: 0, failed: 0 })
+    },
+  )
+})
