@@ -157,7 +157,7 @@ const DATAPLANE_LAYERS: Readonly<Record<string, readonly string[]>> = {
   model: ['kinds', 'kernel-queries:types', 'survey:types'],
   eventual: [],
   'kernel-queries': ['eventual:types', 'model:types', 'survey:types'],
-  survey: ['model:types', 'driver:types'],
+  survey: ['eventual', 'model:types', 'driver:types'],
   refusal: ['model'],
   driver: ['eventual:types', 'kinds', 'model', 'refusal:types', 'kernel-queries:types'],
   kinds: ['model', 'driver', 'refusal'],

@@ -107,7 +107,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
  * - The answer to a query is what was true at some moment between the two. What changes after that moment is notified.
  * - Of one device, one change is in flight at a time. Queries may be in flight beside it and beside each other, and may be answered in any order.
  * - After a lost connection the driver reports an `overrun`.
- * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` is what the driver has done itself, and is asked of nobody.
+ * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` lists what the driver itself has loaded.
  */
 export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   /** Starts to report changes to `listener`. */

@@ -144,14 +144,13 @@ describe('an interface changed, and before it is known how', () => {
   })
 
   test.each([['and the driver tells that it may have missed changes'], ['and it tells nothing of that']])(
-    'the connection is lost: %s: its entries stay, and it is asked for again',
+    'the connection is lost: %s: it is asked for again',
     async (what) => {
       if (what.includes('nothing')) vi.spyOn(lab.driver, 'overrun').mockReturnValue()
       await lab.asked('link')
       lab.late.disconnect()
       lab.setAlias('br0', 'chanter:other')
       await lab.clock.run(100)
-      expect(dataplane.status(e.remote(2)).state).toBe('programmed')
       expect(dataplane.status(e.bridge)).toMatchObject({ state: 'pending', code: 'ANSWER_LOST' })
       await lab.until(() => lab.holds(e.bridge))
       await lab.clock.run(100_000)
@@ -160,4 +159,28 @@ describe('an interface changed, and before it is known how', () => {
       expect(dataplane.statuses.counts()).toMatchObject({ pending: 0, failed: 0 })
     },
   )
+
+  test('the connection is lost: what was known of it stays', async () => {
+    lab.driver.kernel.changeLink('tap1', { carrier: false })
+    await lab.calm()
+    const outages = [...dataplane.statuses.outages()]
+    expect(outages).toMatchObject([{ port: 'tap1', reason: 'no carrier' }])
+    dataplane.want({ ...e.tapPort, learning: false })
+    await lab.asked('link')
+    lab.late.disconnect()
+    await lab.clock.run(100)
+    expect([...dataplane.statuses.outages()]).toEqual(outages)
+  })
+})
+
+test('a device of which only entries are wanted is asked for again when the connection was lost', async () => {
+  vi.spyOn(lab.driver, 'overrun').mockReturnValue()
+  dataplane = lab.restart()
+  dataplane.want(e.remote(3))
+  await lab.asked('link')
+  lab.late.disconnect()
+  expect(await lab.wait(dataplane.settled([e.remote(3)]))).toMatchObject([
+    { status: { state: 'pending', code: 'ANSWER_LOST', nextTry: expect.any(Number) } },
+  ])
+  await lab.until(() => lab.holds(e.remote(3)))
 })

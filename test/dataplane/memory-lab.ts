@@ -126,11 +126,12 @@ function labOf(driverOf: (memory: MemoryDriver, clock: VirtualClock) => Driver, 
     until,
     async wait(answer) {
       let settled = false
-      const done = Promise.resolve(answer).finally(() => {
+      const over = () => {
         settled = true
-      })
+      }
+      void Promise.resolve(answer).then(over, over)
       await until(() => settled)
-      return done
+      return answer
     },
     calm: () => clock.run(1000),
     close: () => reconciler?.stop(),

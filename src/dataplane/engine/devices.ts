@@ -3,13 +3,13 @@ import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
 import { masterOf, type PortEntry } from '../kinds/index.ts'
-import type { Entry } from '../model.ts'
-import { type Refusal, unreadable } from '../refusal.ts'
+import { unreadable } from '../refusal.ts'
 import { Dependents } from './dependents.ts'
 import { Device } from './device.ts'
+import { DeviceFailures } from './device-failures.ts'
 import { DeviceRemovals } from './device-removals.ts'
 import { Dumps } from './dumps.ts'
-import { backoff, type Exceptions } from './exceptions.ts'
+import type { Exceptions } from './exceptions.ts'
 import { InterfaceStates } from './interface-states.ts'
 import { LinkChanges } from './link-changes.ts'
 import { orUnknown } from './lost-answers.ts'
@@ -46,8 +46,9 @@ export class Devices {
   /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
   private readonly dependents: Dependents
+  private readonly failures: DeviceFailures
   private readonly states: InterfaceStates
-  private readonly changes: LinkChanges
+  readonly changes: LinkChanges
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
     this.clock = clock
@@ -55,15 +56,28 @@ export class Devices {
     this.exceptions = exceptions
     this.events = events
     this.released = released
-    this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
-    this.dependents = new Dependents((device) => this.touch(device))
+    const touch = (device: Device) => this.touch(device)
+    const lose = (device: Device) => this.lose(device)
+    this.sweep = new Sweep(clock, this.all, released, touch)
+    this.dependents = new Dependents(touch)
+    this.failures = new DeviceFailures({
+      clock,
+      exceptions,
+      events,
+      dependents: this.dependents,
+      retry: (device) => {
+        if (!this.isCurrent(device)) return // the new desired state gets a check of its own
+        this.touch(device)
+        released(device)
+      },
+    })
     this.unplaced = new PlacementQueue({
       driver,
       prepare: (device) => {
         this.dependents.add(device)
         return this.removals.makeRoom(device)
       },
-      placed: (device, placement) => this.placed(device, placement),
+      placed: (device, result) => this.placed(device, result),
     })
     this.states = new InterfaceStates({
       clock,
@@ -78,8 +92,8 @@ export class Devices {
       exceptions,
       states: this.states,
       isQueued: (device) => this.unplaced.has(device),
-      lose: (device) => this.lose(device),
-      touch: (device) => this.touch(device),
+      lose,
+      touch,
     })
     this.dumps = new Dumps({
       driver,
@@ -97,8 +111,8 @@ export class Devices {
       exceptions,
       events,
       wake,
-      fail: (entry, refusal) => this.fail(entry, refusal),
-      lose: (device) => this.lose(device),
+      fail: (entry, refusal) => this.failures.refused(entry, refusal),
+      lose,
       left: (device) => this.forgetIdle(device),
     })
   }
@@ -204,11 +218,6 @@ export class Devices {
       if (device.accepting && device.requeueDependents(name)) this.released(device)
   }
 
-  /** How many changes of interfaces are handled at once. */
-  get mostChanges(): number {
-    return this.changes.most
-  }
-
   /** The kernel reported changes of these interfaces. */
   linksChanged(names: ReadonlySet<string>): Eventual<void> {
     if (names.size === 0) return undefined
@@ -251,20 +260,20 @@ export class Devices {
     this.touch(device)
   }
 
-  private placed(device: Device, placing: PlacingResult): Eventual<void> {
+  private placed(device: Device, result: PlacingResult): Eventual<void> {
     // one that was released meanwhile stays as it is
     if (!this.isCurrent(device)) return undefined
-    if (placing === null) return this.touch(device)
-    if (placing.link === null) return this.unanswered(device, placing)
-    this.observed(device, placing)
-    return placing.refusal === null || device.port === null ? undefined : this.repairMaster(device.port)
+    if (result === null) return this.touch(device)
+    if (result.link === null) return this.unanswered(device, result)
+    this.observed(device, result)
+    return result.refusal === null || device.port === null ? undefined : this.repairMaster(device.port)
   }
 
-  /** Nothing new is known of the interface: what was known of it stays, and it is asked for again. */
+  /** What was known of the interface stays, and it is asked for again. */
   private unanswered(device: Device, { refusal, culprit }: Unanswered): void {
-    if (culprit === null) return this.tryLater(device, refusal)
-    this.setFailure(device, refusal)
-    this.fail(culprit, refusal)
+    if (culprit === null) return this.failures.unread(device, refusal)
+    this.failures.set(device, refusal)
+    this.failures.refused(culprit, refusal)
   }
 
   private observed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
@@ -272,10 +281,10 @@ export class Devices {
     if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
     this.states.handleUp(device.name, link)
     this.states.placed(device, link)
-    this.setFailure(device, refusal)
+    this.failures.set(device, refusal)
     device.observed(link)
     this.ports.move(device, link?.master ?? null)
-    if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
+    if (refusal !== null && culprit !== null) this.failures.refused(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.programmed(device.link)
     if (device.port !== null && refusal === null) {
@@ -293,20 +302,6 @@ export class Devices {
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
-  }
-
-  private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
-    const since = device.failure?.since ?? this.clock.epoch()
-    device.fail(refusal === null ? null : { refusal, since, nextTry })
-    this.dependents.setFailing(device, refusal !== null)
-  }
-
-  private fail(entry: Entry, refusal: Refusal): void {
-    this.exceptions.failed(entry, refusal)
-    const { device, kind } = entry
-    const { text: reason, code } = refusal
-    const attempts = this.exceptions.status(entry)?.attempts ?? 1
-    this.events.emit({ type: 'device-failed', device, kind, reason, code, attempts })
   }
 
   private lose(device: Device): void {
@@ -340,17 +335,7 @@ export class Devices {
     this.lose(device)
     const refusal = unreadable(error)
     this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
-    this.tryLater(device, refusal)
-  }
-
-  private tryLater(device: Device, refusal: Refusal): void {
-    const delay = backoff(device.unread())
-    this.setFailure(device, refusal, this.clock.epoch() + delay)
-    this.clock.after(delay, () => {
-      if (!this.isCurrent(device)) return // the new desired state gets a check of its own
-      this.touch(device)
-      this.released(device)
-    })
+    this.failures.unread(device, refusal)
   }
 
   /** An owned master of a port that another program removed is restored at once. */

@@ -7,7 +7,7 @@ export function orLost<T>(answer: Eventual<T>): Eventual<T | Refusal> {
 }
 
 /** Stands for an answer that was lost, where nothing but that is to be known of it. */
-export const UNKNOWN = Symbol('an answer that was lost')
+export const UNKNOWN = Symbol('unknown')
 
 /** As `orLost`, for a query whose answer is asked for again anyway. */
 export function orUnknown<T>(answer: Eventual<T>): Eventual<T | typeof UNKNOWN> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { type AskingSteps, answerTo, takeSteps } from '../eventual.ts'
@@ -21,6 +22,7 @@ export class NodeAddresses implements Closable {
   /** Null before the first answer. */
   private known: string | null = null
   private hinted = false
+  /** Of two questions, the older answer could come last. */
   private isAsking = false
   private tookMs = 0
 
@@ -31,8 +33,8 @@ export class NodeAddresses implements Closable {
   }
 
   watch(changed: Changed): void {
+    assert(this.changed === null, 'the addresses have two followers')
     this.changed = changed
-    this.known = null
     this.ask()
   }
 
@@ -55,8 +57,7 @@ export class NodeAddresses implements Closable {
   }
 
   private ask(): void {
-    // of two questions, the older answer could come last
-    if (!this.isAsking) void takeSteps(this.asking())
+    void takeSteps(this.asking())
   }
 
   private *asking(): AskingSteps<void> {

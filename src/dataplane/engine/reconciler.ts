@@ -315,7 +315,7 @@ export class Reconciler implements Dataplane {
   /** Acts on notifications of the kernel. */
   private handle(): Eventual<void> {
     if (!this.notices.any) return
-    const { links, disrupted, drifted, overran } = this.notices.take(this.devices.mostChanges)
+    const { links, disrupted, drifted, overran } = this.notices.take(this.devices.changes.most)
     return this.turns.next(this.devices.linksChanged(links), () => {
       for (const name of disrupted) this.devices.requeueDependents(name)
       for (const entry of drifted) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Counters, Driver } from '../driver.ts'
-import { type AskingSteps, answerTo, type Eventual, takeSteps, whenAnswered } from '../eventual.ts'
+import { type AskingSteps, answerTo, type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
 import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import { ALIAS_PREFIX, type Storm } from '../model.ts'
@@ -84,16 +84,17 @@ export class Storms {
   }
 
   private *measuring(names: readonly string[]): AskingSteps<void> {
-    // what is counted before a late answer belongs to it or to the next one; answers that overtake each other are ignored
+    // an answer that another one has overtaken is older than the last reading, and is ignored
     const at = this.clock.now()
     try {
       const counters = yield* answerTo(this.driver.counters(names))
-      for (const name of names) {
+      const answers = names.map((name) => {
         const bridge = this.bridgeOf(name)
         const read = counters.get(name)
-        if (bridge === null || read === undefined) this.forget(name)
-        else yield* this.assess(bridge, { at, counters: read })
-      }
+        if (bridge === null || read === undefined) return this.forget(name)
+        return takeSteps(this.assess(bridge, { at, counters: read }))
+      })
+      yield* answerTo(gathered(answers))
     } catch (error) {
       if (this.running) this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
@@ -109,8 +110,8 @@ export class Storms {
     const rates = ratesOf(isHosts, before, now)
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
     const ports = isHigh ? yield* this.portsOf(name) : null
-    // it may have become unwanted, or another one, before a late answer
-    if (this.readings.get(name) !== before || this.bridgeOf(name) !== bridge) return
+    // it may have become unwanted before a late answer
+    if (this.bridgeOf(name) !== bridge) return
     this.readings.set(name, { ...now, ports })
     if (ports === null) this.end(name, rates.most)
     else if (before.ports !== null) this.tell(bridge, busiest(before.ports, ports), rates.most)

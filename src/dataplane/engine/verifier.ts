@@ -205,13 +205,11 @@ export class Verifier implements Closable {
   }
 
   /** Links and ports that are not as wanted. */
-  private *placeFaults(device: Device, link: Link | undefined): Steps<Fault[]> {
-    const { link: wanted } = device
+  private *placeFaults({ link: wanted, port }: Device, link: Link | undefined): Steps<Fault[]> {
     const isRight = wanted === null || (yield* answerTo(isAsWanted(wanted, link, this.driver)))
     const fault = link === undefined ? 'missing' : 'different'
     const faults: Fault[] = []
-    if (!isRight && device.link === wanted) faults.push({ fault, entry: wanted, found: null })
-    const { port } = device
+    if (wanted !== null && !isRight) faults.push({ fault, entry: wanted, found: null })
     if (port !== null && (link === undefined || !isPlaced(port, link)))
       faults.push({ fault, entry: port, found: link === undefined ? null : observedPort(link) })
     return faults
@@ -219,10 +217,8 @@ export class Verifier implements Closable {
 
   /** Whether its interface came, went or was replaced without a notification. */
   private *isAnother(device: Device): Steps<boolean> {
-    const { index } = device
     const link = yield* answerTo(this.driver.link(device.name))
-    // what was placed before a late answer is known better
-    return device.index === index && (link?.index ?? null) !== index && !this.devices.isUnplaced(device)
+    return (link?.index ?? null) !== device.index && !this.devices.isUnplaced(device)
   }
 
   private isOrphan({ name }: Interface): boolean {

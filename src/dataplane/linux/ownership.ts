@@ -1,5 +1,5 @@
 import { type Driver, isOwned, type Link, type ObservedEntry, type OwnedObject } from '../driver.ts'
-import { type Eventual, gathered } from '../eventual.ts'
+import type { Eventual } from '../eventual.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
@@ -30,7 +30,7 @@ export async function ownedObjects(driver: Driver, scope: OwnedEntryScope): Prom
 
 /** The answers for all of them, in one list. */
 async function eachOf<T, R>(all: readonly T[], ask: (one: T) => Eventual<readonly R[]>): Promise<R[]> {
-  return (await gathered(all.map(ask))).flat()
+  return (await Promise.all(all.map(ask))).flat()
 }
 
 /** The kernel blocks all other link changes while it deletes links: some 20 ms for each bridge, and once for all other links together. */
