@@ -104,7 +104,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
  * A kernel as the reconciler sees it. Each request, be it a change, a dump or a query, is answered at once or later.
  * - Each request is answered in the end, unless the driver is closed: with a rejected promise where the connection is lost.
  * - When a change is answered, a `link` asked for from then on shows its effect, and its notifications have been reported or are by `poll`.
- * - The answer to a query is what was true at some moment between the two. What changes after that moment is notified.
+ * - The answer to a query is what was true at some moment between the query and the answer. What changes after that moment is notified, where changes are.
  * - Of one device, one change is in flight at a time. Queries may be in flight beside it and beside each other, and may be answered in any order.
  * - After a lost connection the driver reports an `overrun`.
  * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` lists what the driver itself has loaded.
@@ -112,7 +112,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
 export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
-  /** Reports at once the changes that the driver has heard of. */
+  /** Reports at once the changes that happened before the call, as far as the driver has heard of them. */
   poll(): void
   /**
    * Lets the driver drop notifications of bulk changes: of entries set with our mark while `sets` is on, and of entries with our mark

@@ -1,12 +1,14 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { PersistentClock } from '../../src/clock.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { NeededSetting } from '../../src/dataplane/engine/settings.ts'
+import { Underlay } from '../../src/dataplane/engine/underlay.ts'
 import type { Entry, NextHop } from '../../src/dataplane/model.ts'
 import { dataplaneView } from '../../src/dataplane/view.ts'
 import type { DataplaneEvent } from '../../src/events/event.ts'
 import * as e from './entries.ts'
 import * as vpn from './ip-entries.ts'
-import { type LateLab, lateLab } from './memory-lab.ts'
+import { type LateLab, lateLab, memoryLab } from './memory-lab.ts'
 
 /** What the engine reports of the kernel to others, where the driver answers later. */
 
@@ -115,6 +117,36 @@ describe('the next hop of an address', () => {
     lab.late.disconnect()
     await lab.clock.run(3000)
     expect(changed.mock.calls).toEqual([[hop]])
+  })
+
+  test('is asked for at each poll, although a follower has thrown', async () => {
+    const faults = vi.fn()
+    const clock = new PersistentClock(lab.clock, faults)
+    const underlay = new Underlay(clock, lab.late.driver)
+    underlay.watchNextHop(
+      remote,
+      changed.mockImplementationOnce(() => {
+        throw new Error('no')
+      }),
+    )
+    await lab.clock.run(3000)
+    expect(faults).toHaveBeenCalledTimes(1)
+    expect(clock.faults.open).toBeNull()
+    lab.driver.kernel.nextHops.clear()
+    await lab.clock.run(3000)
+    expect(changed.mock.calls).toEqual([[hop], [null]])
+    underlay.close()
+  })
+
+  test('is not watched where the question throws', () => {
+    const { driver } = memoryLab()
+    const underlay = new Underlay(lab.clock, driver)
+    vi.spyOn(driver, 'nextHopTo').mockImplementationOnce(() => {
+      throw new Error('EMFILE')
+    })
+    expect(() => underlay.watchNextHop(remote, changed)).toThrow('EMFILE')
+    underlay.watchNextHop(remote, changed)
+    expect(changed.mock.calls).toEqual([[null]])
   })
 
   test('is reported to the follower of the moment alone', async () => {

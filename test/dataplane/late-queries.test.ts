@@ -184,3 +184,42 @@ test('a device of which only entries are wanted is asked for again when the conn
   ])
   await lab.until(() => lab.holds(e.remote(3)))
 })
+
+describe('once the engine has stopped, nothing is asked and nothing is reported', () => {
+  async function expectSilence(when: string): Promise<void> {
+    dataplane.stop()
+    forget()
+    await lab.clock.run(30_000)
+    expect(lab.late.asked, when).toEqual([])
+    expect(events, when).toEqual([])
+  }
+
+  function restart(): void {
+    dataplane = lab.restart({ events: { emit: (event) => events.push(event as DataplaneEvent) } })
+    for (const entry of [...e.network, e.remote(2)]) dataplane.want(entry)
+  }
+
+  test('at any moment of its start, and of changes', async () => {
+    const hear = () => events.push({ type: 'notifications-lost', overruns: 0 })
+    for (let ms = 0; ms < 600; ms += 10) {
+      restart()
+      if (ms >= 300) await lab.calm()
+      lab.setMtu('br0', 1300 + ms)
+      dataplane.unwant(e.tapPort)
+      dataplane.watchAddresses(hear)
+      dataplane.watchNextHop(e.ip('10.0.0.9'), hear)
+      await lab.clock.run(ms % 300)
+      await expectSilence(`${ms} ms`)
+    }
+  })
+
+  test.each(['counters', 'portsOf'] as const)('while storms are looked for: %s', async (what) => {
+    restart()
+    while (!lab.late.isAsked(what)) {
+      const received = (lab.driver.kernel.counters.get('br0')?.received ?? 0) + 1_000_000
+      lab.driver.kernel.counters.set('br0', { received })
+      await lab.clock.run(20)
+    }
+    await expectSilence(what)
+  })
+})

@@ -232,7 +232,7 @@ describe('an external entry in the FDB of a VXLAN device', () => {
     await lab.until(async () => (await gaps()).includes(`1, such as ${FLOOD} to 192.0.2.98`))
     run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.98 self`)
     await dataplane.verifier.verify()
-    expect(gaps()).toBe('')
+    expect(await gaps()).toBe('')
   })
 })
 

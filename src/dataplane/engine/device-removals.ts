@@ -9,7 +9,7 @@ import type { Refusal, Refused } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
-import { orAllLost, orLost } from './lost-answers.ts'
+import { orAllLost, orLost, thrownByClock } from './lost-answers.ts'
 import { PLACING_ORDER } from './placement.ts'
 
 /** Ports removed in one turn. */
@@ -123,11 +123,9 @@ export class DeviceRemovals implements Closable {
     const failed = (error: unknown) => {
       for (const device of devices) this.add(device)
       over()
-      this.clock.soon(() => {
-        throw error
-      })
+      throw error
     }
-    const answer = deletion.then(over, failed)
+    const answer = thrownByClock(this.clock, deletion.then(over, failed))
     this.deleting = { devices, answer }
     return answer
   }
@@ -148,7 +146,7 @@ export class DeviceRemovals implements Closable {
   makeRoom(device: Device): Eventual<void> {
     const { link, index } = device
     const excludes = link === null || index !== null ? undefined : linkDefinition(link.kind).excludes
-    if (link === null || excludes === undefined) return undefined
+    if (link === null || excludes === undefined || this.isClosed) return undefined
     const holders = [...(this.deleting?.devices ?? []), ...this.all].filter(
       ({ leavingLink: one, isUnwanted }) => isUnwanted && one?.kind === link.kind && excludes(link, one),
     )

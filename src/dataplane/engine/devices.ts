@@ -229,8 +229,7 @@ export class Devices {
 
   /** Nothing is asked after this, whatever is answered then. */
   close(): void {
-    this.unplaced.close()
-    this.removals.close()
+    for (const part of [this.unplaced, this.changes, this.dumps, this.removals]) part.close()
   }
 
   /** Drops a device of which nothing is wanted or to be removed any more, whatever the kernel holds of it. */

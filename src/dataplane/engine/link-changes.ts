@@ -1,3 +1,4 @@
+import type { Closable } from '../../values/closable.ts'
 import type { Driver, Link } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { Device } from './device.ts'
@@ -25,7 +26,7 @@ export interface LinkChangesDependencies {
 }
 
 /** What follows from changes of interfaces that the driver reports: it is asked for each as it is now. */
-export class LinkChanges {
+export class LinkChanges implements Closable {
   private readonly driver: Driver
   private readonly devices: ReadonlyMap<string, Device>
   private readonly exceptions: Exceptions
@@ -34,6 +35,7 @@ export class LinkChanges {
   private readonly lose: LinkChangesDependencies['lose']
   private readonly touch: LinkChangesDependencies['touch']
   private isLate = false
+  private isClosed = false
 
   constructor({ driver, devices, exceptions, states, isQueued, lose, touch }: LinkChangesDependencies) {
     this.driver = driver
@@ -50,6 +52,11 @@ export class LinkChanges {
     return this.isLate ? LATE_LINKS_A_TURN : LINKS_A_TURN
   }
 
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    this.isClosed = true
+  }
+
   handle(names: Iterable<string>): Eventual<void> {
     return allAnswered(Array.from(names, (name) => this.ask(name)))
   }
@@ -59,6 +66,7 @@ export class LinkChanges {
     const answer = orUnknown(this.driver.link(name))
     this.isLate = answer instanceof Promise
     return whenAnswered(answer, (link) => {
+      if (this.isClosed) return
       // the one of before may have been dropped meanwhile, and may have a successor
       const device = this.devices.get(name)
       if (link !== UNKNOWN) return this.observed(name, device, link)

@@ -87,14 +87,14 @@ export class Storms {
     // an answer that another one has overtaken is older than the last reading, and is ignored
     const at = this.clock.now()
     try {
-      const counters = yield* answerTo(this.driver.counters(names))
+      const counters = yield* this.answerTo(this.driver.counters(names))
       const answers = names.map((name) => {
         const bridge = this.bridgeOf(name)
         const read = counters.get(name)
         if (bridge === null || read === undefined) return this.forget(name)
         return takeSteps(this.assess(bridge, { at, counters: read }))
       })
-      yield* answerTo(gathered(answers))
+      yield* this.answerTo(gathered(answers))
     } catch (error) {
       if (this.running) this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
@@ -106,7 +106,7 @@ export class Storms {
     if (before === undefined) return void this.readings.set(name, { ...now, ports: null })
     if (now.at - before.at < MIN_INTERVAL_MS) return
     // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
-    const isHosts = isExternal(bridge) && (yield* answerTo(this.driver.isolationOf(name))).by === null
+    const isHosts = isExternal(bridge) && (yield* this.answerTo(this.driver.isolationOf(name))).by === null
     const rates = ratesOf(isHosts, before, now)
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
     const ports = isHigh ? yield* this.portsOf(name) : null
@@ -119,9 +119,16 @@ export class Storms {
   }
 
   private *portsOf(bridge: string): AskingSteps<ReadonlyMap<string, number>> {
-    const ports = yield* answerTo(this.driver.portsOf(bridge))
-    const counters = yield* answerTo(this.driver.counters(ports.map(({ name }) => name)))
+    const ports = yield* this.answerTo(this.driver.portsOf(bridge))
+    const counters = yield* this.answerTo(this.driver.counters(ports.map(({ name }) => name)))
     return new Map([...counters].map(([name, { received }]) => [name, received]))
+  }
+
+  /** Nothing follows an answer after a stop. */
+  private *answerTo<T>(answer: Eventual<T>): AskingSteps<T> {
+    const result = yield* answerTo(answer)
+    if (!this.running) throw new Error('stopped')
+    return result
   }
 
   private tell({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {

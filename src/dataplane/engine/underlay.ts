@@ -5,7 +5,7 @@ import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { NextHop } from '../model.ts'
-import { orUnknown, UNKNOWN } from './lost-answers.ts'
+import { orUnknown, thrownByClock, UNKNOWN } from './lost-answers.ts'
 
 /** How often next hops are looked up without a hint: the kernel does not notify every change, such as routes that went with an address. */
 const POLL_MS = 1000
@@ -43,9 +43,12 @@ export class Underlay implements Closable {
 
   watchNextHop(ip: Ip, changed: Changed): void {
     assert(!this.watched.has(ip), 'an address has two followers')
-    this.watched.set(ip, { nextHop: undefined, changed, isAsked: false, isDue: false })
+    // where this throws, the address is not watched
+    const answer = this.driver.nextHopTo(ip)
+    const one = { nextHop: undefined, changed, isAsked: false, isDue: false }
+    this.watched.set(ip, one)
     if (!this.polling) this.pollLater()
-    void this.ask(ip)
+    void this.take(ip, one, answer)
   }
 
   unwatchNextHop(ip: Ip): void {
@@ -91,15 +94,19 @@ export class Underlay implements Closable {
     if (one === undefined) return
     one.isDue = one.isAsked
     if (one.isAsked) return
-    const answer = orUnknown(this.driver.nextHopTo(ip))
+    return this.take(ip, one, this.driver.nextHopTo(ip))
+  }
+
+  private take(ip: Ip, one: Watched, answer: Eventual<NextHop | null>): Eventual<void> {
     one.isAsked = answer instanceof Promise
-    return whenAnswered(answer, (nextHop) => {
+    const taken = whenAnswered(orUnknown(answer), (nextHop) => {
       one.isAsked = false
       // the address may have lost its follower meanwhile, and may have another one
       if (this.watched.get(ip) !== one) return
       if (nextHop !== UNKNOWN) this.note(one, nextHop)
       if (one.isDue) return this.ask(ip)
     })
+    return taken instanceof Promise ? thrownByClock(this.clock, taken) : taken
   }
 
   private note(one: Watched, nextHop: NextHop | null): void {
