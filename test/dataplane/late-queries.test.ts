@@ -223,3 +223,17 @@ describe('once the engine has stopped, nothing is asked and nothing is reported'
     await expectSilence(what)
   })
 })
+
+test('what goes wrong with a late answer is noted, and the device is tried again', async () => {
+  vi.spyOn(lab.driver, 'link').mockReturnValueOnce(null as never)
+  dataplane.want(twin)
+  await lab.asked('link')
+  const settled = dataplane.settled([twin])
+  await lab.clock.run(5000)
+  expect(lab.loop.faults.count).toBe(1)
+  expect(lab.loop.faults.open).toBeNull()
+  expect(await lab.wait(settled)).toEqual([])
+  expect(dataplane.status(twin).state).toBe('programmed')
+  dataplane.unwant(twin)
+  await lab.wait(dataplane.gone([twin]))
+})

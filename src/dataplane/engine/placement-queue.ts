@@ -103,7 +103,9 @@ export class PlacementQueue implements Closable {
       // where it changed meanwhile, it is set up once more
       return this.isClosed || this.queued.has(device) ? undefined : this.placed(device, result)
     })
-    if (answer instanceof Promise) this.placing.add(device)
-    return answer
+    if (!(answer instanceof Promise)) return answer
+    this.placing.add(device)
+    // also where the steps after a late answer throw
+    return answer.finally(() => this.placing.delete(device))
   }
 }
