@@ -143,6 +143,18 @@ describe('an interface changed, and before it is known how', () => {
     expect(changes()).toEqual([])
   })
 
+  test('its device is released and wanted anew: what is gone is made, and is no drift', async () => {
+    await want(twin)
+    await lab.calm()
+    lab.deleteLink('vx9')
+    await lab.asked('link')
+    dataplane.release(twin)
+    expect(await want(twin)).toEqual([])
+    await lab.calm()
+    expect(lab.holds(twin)).toBe(true)
+    expectCalm()
+  })
+
   test.each([['and the driver tells that it may have missed changes'], ['and it tells nothing of that']])(
     'the connection is lost: %s: it is asked for again',
     async (what) => {
