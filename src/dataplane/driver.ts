@@ -2,7 +2,7 @@ import type { InterfaceAddress, Ip } from '../values/address.ts'
 import type { Closable } from '../values/closable.ts'
 import type { Mac } from '../values/mac.ts'
 import type { Eventual } from './eventual.ts'
-import type { KernelQueries } from './kernel-queries.ts'
+import type { KernelQueries, MaybeAsync } from './kernel-queries.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from './kinds/index.ts'
 import {
   ALIAS_PREFIX,
@@ -101,15 +101,18 @@ export interface ChangeListener {
 export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
 
 /**
- * A kernel as the reconciler sees it. Changes and dumps may be answered later; queries are answered at once, from what the driver knows.
+ * A kernel as the reconciler sees it. Each request, be it a change, a dump or a query, is answered at once or later.
  * - Each request is answered in the end, unless the driver is closed: with a rejected promise where the connection is lost.
- * - When a change is answered, `link` shows its effect, and its notifications have been reported or are by `poll`.
+ * - When a change is answered, a `link` asked for from then on shows its effect, and its notifications have been reported or are by `poll`.
+ * - The answer to a query is what was true at some moment between the query and the answer. What changes after that moment is notified, where changes are.
+ * - Of one device, one change is in flight at a time. Queries may be in flight beside it and beside each other, and may be answered in any order.
  * - After a lost connection the driver reports an `overrun`.
+ * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` lists what the driver itself has loaded.
  */
-export interface Driver extends KernelQueries, Closable {
+export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
-  /** Reports at once the changes that happened before the call. */
+  /** Reports at once the changes that happened before the call, as far as the driver has heard of them. */
   poll(): void
   /**
    * Lets the driver drop notifications of bulk changes: of entries set with our mark while `sets` is on, and of entries with our mark
@@ -135,33 +138,33 @@ export interface Driver extends KernelQueries, Closable {
   removeDevice(entry: DeviceEntry): Eventual<Refusal | null>
   /** Deletes owned links, as `removeDevice` does one, with as few requests as the kernel allows. */
   removeLinks(entries: readonly LinkEntry[]): Eventual<Refused>
-  link(name: string): Link | undefined
+  link(name: string): Eventual<Link | undefined>
   /** The present name of the interface of that index; undefined where there is none. */
-  nameOf(index: number): string | undefined
+  nameOf(index: number): Eventual<string | undefined>
   /** Whether a bridge is isolated as far as that is possible. */
-  isIsolated(bridge: Link): boolean
+  isIsolated(bridge: Link): Eventual<boolean>
   /** Ids of owned XDP programs that isolate bridges, by which a later process recognises them. */
   readonly programs: readonly number[]
   /** Missing protections between VRFs and the host, in sentences. */
-  vrfGaps(): readonly string[]
+  vrfGaps(): Eventual<readonly string[]>
   /** Options that owned VXLAN devices lack and that cannot be changed, in sentences. */
-  vxlanGaps(): readonly string[]
+  vxlanGaps(): Eventual<readonly string[]>
   /** The addresses of external interfaces that are in no VRF. */
-  nodeAddresses(): readonly InterfaceAddress[]
+  nodeAddresses(): Eventual<readonly InterfaceAddress[]>
   /** The devices enslaved to a bridge or VRF. */
-  portsOf(master: string): readonly Link[]
+  portsOf(master: string): Eventual<readonly Link[]>
   /** The counters of those devices that exist. */
-  counters(devices: readonly string[]): ReadonlyMap<string, Counters>
+  counters(devices: readonly string[]): Eventual<ReadonlyMap<string, Counters>>
   /** The links that carry our mark. */
-  ownedLinks(): readonly Link[]
+  ownedLinks(): Eventual<readonly Link[]>
   /** The node settings that an entry needs. */
-  settingsFor(entry: Entry): readonly HeldSetting[]
+  settingsFor(entry: Entry): Eventual<readonly HeldSetting[]>
   /** Dumps all entries of one device; they may change meanwhile. */
   dump(device: string): DumpSteps
   /** The desired state is complete: owned objects that no entry names and nothing uses may be removed. */
   sweep(): void
   /** Owned objects that no entry names. */
-  otherOwned(): readonly OwnedObject[]
+  otherOwned(): Eventual<readonly OwnedObject[]>
 }
 
 export function isOwned({ owned }: Pick<Interface, 'owned'>): boolean {

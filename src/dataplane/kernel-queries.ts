@@ -27,7 +27,7 @@ export interface InterfaceInfo {
   readonly owned: boolean
 }
 
-/** Questions that are answered straight from the kernel. */
+/** Questions that are answered straight from the kernel; `MaybeAsync` is their form where it may answer later. */
 export interface KernelQueries {
   /** The name of the interface that has an address of this node. */
   holderOf(ip: Ip): string | null
@@ -70,7 +70,7 @@ export interface DataplaneQueries
   vrfLeftWith(port: string, bridge: string | null): NamedTable | undefined
 }
 
-/** The same queries, possibly to another thread: the answer comes at once or later. */
+/** The same queries, possibly to another thread or to a driver that has to ask: the answer comes at once or later. */
 export type MaybeAsync<Q> = {
   readonly [K in keyof Q]: Q[K] extends (...args: infer A) => infer R ? (...args: A) => Eventual<R> : never
 }

@@ -1,6 +1,7 @@
 import { type Ip, isLinkLocal } from '../values/address.ts'
 import type { Mac } from '../values/mac.ts'
-import type { Driver } from './driver.ts'
+import type { Driver, Link } from './driver.ts'
+import { type AskingSteps, answerTo, type Eventual, takeSteps } from './eventual.ts'
 import type { Interface } from './model.ts'
 
 /** Kinds of interfaces that stand on the devices enslaved to them. */
@@ -22,7 +23,7 @@ export interface PortQuestion {
   readonly uplinks: readonly Uplink[]
 }
 
-/** Everything that decides whether an interface can be a port, at one moment. */
+/** Everything that decides whether an interface can be a port: at one moment where the driver answers at once, else as it was asked, one thing after the other. */
 export interface PortSurvey {
   readonly port: Interface | undefined
   /** The interfaces below the port, the nearest first. */
@@ -43,56 +44,71 @@ export interface PortSurvey {
 type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'>
 
 /** Gathers all of it in one call: separate questions to another thread would each cost a round trip. */
-export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
-  const named = (name: string | null) => (name === null ? undefined : kernel.link(name))
-  const port = named(asked.port)
-  const linuxBridge = named(asked.linuxBridge)
+export function survey(asked: PortQuestion, kernel: Kernel): Eventual<PortSurvey> {
+  return takeSteps(surveySteps(asked, kernel))
+}
+
+function* surveySteps(asked: PortQuestion, kernel: Kernel): AskingSteps<PortSurvey> {
+  const port = yield* linkNamed(asked.port, kernel)
+  const linuxBridge = yield* linkNamed(asked.linuxBridge, kernel)
   const bridge = asked.bridge ?? linuxBridge?.name ?? null
-  const stacks = new Map<string, readonly string[]>()
   return {
     port,
-    lowers: port === undefined ? [] : lowersOf(port, kernel),
-    pair: named(port?.pair ?? null),
-    master: named(port?.master ?? null),
+    lowers: port === undefined ? [] : yield* lowersOf(port, kernel),
+    pair: yield* linkNamed(port?.pair ?? null, kernel),
+    master: yield* linkNamed(port?.master ?? null, kernel),
     linuxBridge,
-    hostAddress: port?.kind === 'bridge' ? hostAddressOf(port, kernel) : null,
-    macOwner: bridge === null ? null : kernel.ownAddressIn(bridge, asked.mac),
-    uplinks: asked.uplinks.map((uplink) => {
-      const device = deviceOf(uplink, kernel)
-      if (device === null) return []
-      const stack = stacks.get(device) ?? stackOf(device, kernel)
-      stacks.set(device, stack)
-      return stack
-    }),
+    hostAddress: port?.kind === 'bridge' ? yield* hostAddressOf(port, kernel) : null,
+    macOwner: bridge === null ? null : yield* answerTo(kernel.ownAddressIn(bridge, asked.mac)),
+    uplinks: yield* stacksOf(asked.uplinks, kernel),
   }
 }
 
-function hostAddressOf({ name }: Interface, kernel: Kernel): Ip | null {
-  const own = kernel.nodeAddresses().find(({ ip }) => !isLinkLocal(ip) && kernel.holderOf(ip) === name)
-  return own?.ip ?? null
+function* linkNamed(name: string | null, kernel: Kernel): AskingSteps<Link | undefined> {
+  return name === null ? undefined : yield* answerTo(kernel.link(name))
 }
 
-function lowersOf({ lower }: Interface, kernel: Kernel): string[] {
+function* hostAddressOf({ name }: Interface, kernel: Kernel): AskingSteps<Ip | null> {
+  for (const { ip } of yield* answerTo(kernel.nodeAddresses()))
+    if (!isLinkLocal(ip) && (yield* answerTo(kernel.holderOf(ip))) === name) return ip
+  return null
+}
+
+function* lowersOf({ lower }: Interface, kernel: Kernel): AskingSteps<string[]> {
   const lowers: string[] = []
   for (let next = lower; next !== null && !lowers.includes(next); ) {
     lowers.push(next)
-    next = kernel.link(next)?.lower ?? null
+    next = (yield* answerTo(kernel.link(next)))?.lower ?? null
   }
   return lowers
 }
 
-function deviceOf(uplink: Uplink, kernel: Kernel): string | null {
-  if ('holds' in uplink) return kernel.holderOf(uplink.holds)
-  return 'leadsTo' in uplink ? (kernel.nextHopTo(uplink.leadsTo)?.device ?? null) : uplink.device
+function* stacksOf(uplinks: readonly Uplink[], kernel: Kernel): AskingSteps<(readonly string[])[]> {
+  const stacks = new Map<string, readonly string[]>()
+  const found: (readonly string[])[] = []
+  for (const uplink of uplinks) {
+    const device = yield* deviceOf(uplink, kernel)
+    const stack = device === null ? [] : (stacks.get(device) ?? (yield* stackOf(device, kernel)))
+    if (device !== null) stacks.set(device, stack)
+    found.push(stack)
+  }
+  return found
+}
+
+function* deviceOf(uplink: Uplink, kernel: Kernel): AskingSteps<string | null> {
+  if ('holds' in uplink) return yield* answerTo(kernel.holderOf(uplink.holds))
+  if ('device' in uplink) return uplink.device
+  return (yield* answerTo(kernel.nextHopTo(uplink.leadsTo)))?.device ?? null
 }
 
 /** The interface, and all interfaces that it stands on. */
-function stackOf(device: string, kernel: Kernel): string[] {
+function* stackOf(device: string, kernel: Kernel): AskingSteps<string[]> {
   const stack = new Set([device])
   for (const name of stack) {
-    const link = kernel.link(name)
+    const link = yield* answerTo(kernel.link(name))
     if (link === undefined) continue
-    if (AGGREGATES.has(link.kind)) for (const port of kernel.portsOf(link.name)) stack.add(port.name)
+    if (AGGREGATES.has(link.kind))
+      for (const port of yield* answerTo(kernel.portsOf(link.name))) stack.add(port.name)
     if (link.lower !== null) stack.add(link.lower)
   }
   return [...stack]

@@ -2,6 +2,7 @@ import type { PersistentClock, TaskFaults } from '../clock.ts'
 import type { DriftSummary } from './engine/drift.ts'
 import type { Reconciler } from './engine/reconciler.ts'
 import type { NeededSetting } from './engine/settings.ts'
+import { type AskingSteps, answerTo, type Eventual, gathered, takeSteps, whenAnswered } from './eventual.ts'
 import { identity, KINDS } from './kinds/index.ts'
 import type {
   Comparison,
@@ -92,17 +93,17 @@ export interface DataplaneView {
 export interface Lists {
   entries(devices?: ReadonlySet<string>): Iterable<readonly EntryStatus[]>
   failures(): Iterable<readonly EntryStatus[]>
-  settings(): Iterable<readonly NeededSetting[]>
+  settings(): Iterable<Eventual<readonly NeededSetting[]>>
 }
 
-/** Queries that a forwarding loop in this thread answers at once. */
+/** Queries of a forwarding loop in this thread. */
 export interface Answers {
   readonly lists: Lists
   counts(): Counts
   /** The wanted entry of the identity of each of the entries. */
   find(entries: readonly Entry[]): readonly (EntryStatus | undefined)[]
   /** The isolation of these bridges. */
-  summary(bridges: readonly string[]): DataplaneSummary
+  summary(bridges: readonly string[]): Eventual<DataplaneSummary>
 }
 
 /** The queries of a loop that runs on this clock. */
@@ -111,19 +112,24 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
   const lists: Lists = {
     entries: (devices) => slices(statuses.entries(devices)),
     failures: () => slices(statuses.failures()),
-    settings: () => slices(reconciler.settings()),
+    settings: () => reconciler.settings(slices(statuses.entries())),
   }
   return {
     lists,
     counts: () => statuses.counts(),
     find: (entries: readonly Entry[]) => entries.map((entry) => statuses.find(entry)),
-    summary: (bridges: readonly string[]): DataplaneSummary => ({
+    summary: (bridges: readonly string[]) =>
+      whenAnswered(kernelInfo(reconciler, bridges), (info) => summaryWith(info)),
+  }
+
+  function summaryWith(info: KernelInfo): DataplaneSummary {
+    return {
       counts: statuses.counts(),
       waitingSince: statuses.waitingSince(),
       unremovedCount: statuses.unremovedCount(),
       staleCount: statuses.staleCount(),
       failure: statuses.failures().next().value ?? null,
-      ...kernelInfo(reconciler, bridges),
+      ...info,
       storms: [...reconciler.storms.all()],
       silentSince: null,
       drift: reconciler.drift.summary(),
@@ -132,18 +138,22 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       withoutIpv6: statuses.unneeded(),
       faults: clock.faults,
       compared: verifier.last,
-    }),
+    }
   }
 }
 
-function kernelInfo(reconciler: Reconciler, bridges: readonly string[]): KernelInfo {
+function kernelInfo(reconciler: Reconciler, bridges: readonly string[]): Eventual<KernelInfo> {
+  return takeSteps(askKernel(reconciler, bridges))
+}
+
+function* askKernel(reconciler: Reconciler, bridges: readonly string[]): AskingSteps<KernelInfo> {
   try {
     return {
-      orphans: reconciler.verifier.orphans(),
-      isolation: bridges.map((bridge) => reconciler.isolationOf(bridge)),
-      vrfGaps: reconciler.vrfGaps(),
-      vxlanGaps: reconciler.vxlanGaps(),
-      tightUnderlays: reconciler.tightUnderlays(),
+      orphans: yield* answerTo(reconciler.verifier.orphans()),
+      isolation: yield* answerTo(gathered(bridges.map((bridge) => reconciler.isolationOf(bridge)))),
+      vrfGaps: yield* answerTo(reconciler.vrfGaps()),
+      vxlanGaps: yield* answerTo(reconciler.vxlanGaps()),
+      tightUnderlays: yield* answerTo(reconciler.tightUnderlays()),
       unreadable: null,
     }
   } catch (error) {
@@ -181,7 +191,7 @@ function* slices<T>(items: Iterable<T | undefined>): Generator<T[], void> {
   yield slice
 }
 
-async function* inTurns<T>(items: Iterable<T>): AsyncGenerator<T, void> {
+async function* inTurns<T>(items: Iterable<Eventual<T>>): AsyncGenerator<T, void> {
   for (const item of items) {
     yield item
     await new Promise((resolve) => setImmediate(resolve))

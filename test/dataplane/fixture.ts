@@ -37,6 +37,8 @@ export interface Fixture {
   wantInPlace(...entries: readonly Entry[]): Promise<void>
   /** A condition for `Lab.until`. */
   holding(entries: readonly Entry[]): () => boolean
+  /** The names of unwanted links with our mark, in order. */
+  orphans(): Promise<string[]>
   /** What the driver's dump shows of a device. */
   observed(device: string): readonly ObservedEntry[]
 }
@@ -78,6 +80,10 @@ export function labFixture(
     async wantInPlace(...entries) {
       expect(await want(...entries)).toEqual([])
       for (const entry of entries) expect.soft(lab.holds(entry), JSON.stringify(entry)).toBe(true)
+    },
+    async orphans() {
+      const links = await lab.wait(dataplane.verifier.orphans())
+      return links.map(({ name }) => name).sort()
     },
     holding: (entries) => () => entries.every((entry) => lab.holds(entry)),
     observed: (device) => [...lab.driver.dump(device)].flat(),

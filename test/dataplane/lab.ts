@@ -1,11 +1,14 @@
-import type { Driver, ObservedEntry } from '../../src/dataplane/driver.ts'
+import type { Counters, Driver, Link, ObservedEntry } from '../../src/dataplane/driver.ts'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { Eventual } from '../../src/dataplane/eventual.ts'
 import type { DeviceEntry, TableEntry } from '../../src/dataplane/kinds/index.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
 import type { Refusal, Refused } from '../../src/dataplane/refusal.ts'
 
-/** A driver that answers every request at once. */
+/** A driver that answers at once what tests ask for. */
 interface SynchronousDriver extends Driver {
+  link(name: string): Link | undefined
+  counters(devices: readonly string[]): ReadonlyMap<string, Counters>
   set(entries: readonly TableEntry[]): Refused
   remove(entries: readonly TableEntry[]): Refused
   setDevice(entry: DeviceEntry): Refusal | null
@@ -42,9 +45,9 @@ export interface Lab {
   /** Starts to record deletions; the result lists them, a line each. */
   deletions(): Promise<() => Promise<readonly string[]>>
   /** Waits for what the reconciler does by itself. */
-  until(condition: () => boolean): Promise<void>
-  /** Waits for a promise, while time passes. */
-  wait<T>(promise: Promise<T>): Promise<T>
+  until(condition: () => Eventual<boolean>): Promise<void>
+  /** Waits for an answer, while time passes. */
+  wait<T>(answer: Eventual<T>): Promise<T>
   /** Lets pass the time in which all that was noticed is acted on. */
   calm(): Promise<void>
   close(): void

@@ -12,6 +12,8 @@ export interface LateOptions {
 
 /** Longest time until a request is carried out, and from then to its answer. */
 const LATEST_MS = 40
+/** What has no answer. */
+const ORDERS: ReadonlySet<string | symbol> = new Set<keyof Driver>(['watch', 'poll', 'muteOwned', 'sweep'])
 /** How long the connection is lost. */
 const OUTAGE_MS = 300
 
@@ -20,19 +22,19 @@ const OUTAGE_MS = 300
  * The connection can be lost in the middle of a batch.
  */
 export class LateDriver {
-  /** Answers every question at once, and every request late. */
+  /** Answers every request late, be it a change, a dump or a query. */
   readonly driver: Driver
   private readonly kernel: MemoryDriver
   private readonly clock: VirtualClock
   private readonly random: () => number
-  /** Of requests without an answer; they are rejected when the connection is lost. */
-  private readonly open = new Set<(error: Error) => void>()
+  /** Of requests without an answer, by what they ask; they are rejected when the connection is lost. */
+  private readonly open = new Map<(error: Error) => void, string>()
   private isConnected = true
   private isClosed = false
   /** How many batches of entries were under way at once, at most. */
   mostBatches = 0
-  /** How many requests there were. */
-  requests = 0
+  /** What was asked so far, in order. */
+  readonly asked: string[] = []
   private batches = 0
 
   constructor(kernel: MemoryDriver, { clock, random }: LateOptions) {
@@ -40,21 +42,26 @@ export class LateDriver {
     this.clock = clock
     this.random = random
     const late = {
-      set: (entries: readonly TableEntry[]) => this.batch(entries, (some) => kernel.set(some)),
-      remove: (entries: readonly TableEntry[]) => this.batch(entries, (some) => kernel.remove(some)),
-      setDevice: (entry: DeviceEntry) => this.request(() => kernel.setDevice(entry)),
-      rename: (device: string, name: string) => this.request(() => kernel.rename(device, name)),
-      reclaim: () => this.request(() => undefined),
-      setUp: (device: string) => this.request(() => kernel.setUp(device)),
-      removeDevice: (entry: DeviceEntry) => this.request(() => kernel.removeDevice(entry)),
-      removeLinks: (entries: readonly LinkEntry[]) => this.request(() => kernel.removeLinks(entries)),
+      set: (entries: readonly TableEntry[]) => this.batch(entries, (some) => kernel.set(some), 'set'),
+      remove: (entries: readonly TableEntry[]) =>
+        this.batch(entries, (some) => kernel.remove(some), 'remove'),
+      setDevice: (entry: DeviceEntry) => this.request('setDevice', () => kernel.setDevice(entry)),
+      rename: (device: string, name: string) => this.request('rename', () => kernel.rename(device, name)),
+      reclaim: () => this.request('reclaim', () => undefined),
+      setUp: (device: string) => this.request('setUp', () => kernel.setUp(device)),
+      removeDevice: (entry: DeviceEntry) => this.request('removeDevice', () => kernel.removeDevice(entry)),
+      removeLinks: (entries: readonly LinkEntry[]) =>
+        this.request('removeLinks', () => kernel.removeLinks(entries)),
       dump: (device: string) => this.dump(device),
       close: () => this.close(),
     } satisfies Partial<Driver>
     this.driver = new Proxy<Driver>(kernel, {
       get: (target, name) => {
-        const own = late[name as keyof typeof late] ?? target[name as keyof Driver]
-        return typeof own === 'function' ? own.bind(target) : own
+        const own = late[name as keyof typeof late]
+        const value: unknown = own ?? target[name as keyof Driver]
+        if (typeof value !== 'function') return value
+        if (own !== undefined || ORDERS.has(name)) return value.bind(target)
+        return (...args: readonly unknown[]) => this.request(String(name), () => value.apply(target, args))
       },
     })
   }
@@ -63,7 +70,7 @@ export class LateDriver {
   disconnect(): void {
     if (!this.isConnected) return
     this.isConnected = false
-    for (const reject of this.open) reject(new Error('connection lost'))
+    for (const reject of this.open.keys()) reject(new Error('connection lost'))
     this.open.clear()
     this.clock.after(OUTAGE_MS, () => this.reconnect())
   }
@@ -72,6 +79,11 @@ export class LateDriver {
   restartKernel(): void {
     this.disconnect()
     for (const { name } of this.kernel.ownedLinks()) this.kernel.kernel.deleteLink(name)
+  }
+
+  /** Whether a request of that name is under way. */
+  isAsked(what: keyof Driver): boolean {
+    return [...this.open.values()].includes(what)
   }
 
   /** No answer comes after this. */
@@ -88,12 +100,13 @@ export class LateDriver {
   private async batch(
     entries: readonly TableEntry[],
     change: (some: readonly TableEntry[]) => Refused,
+    what: 'set' | 'remove',
   ): Promise<Refused> {
     this.mostBatches = Math.max(this.mostBatches, ++this.batches)
     const refused = new Map<number, Refusal>()
     const positions = Map.groupBy(entries.keys(), (i) => entries[i]!.device)
     const parts = [...positions.values()].map((some) =>
-      this.request(() => {
+      this.request(what, () => {
         for (const [i, refusal] of change(some.map((position) => entries[position]!)))
           refused.set(some[i]!, refusal)
       }),
@@ -106,18 +119,18 @@ export class LateDriver {
     const steps = this.kernel.dump(device)
     let isOver = false
     while (!isOver)
-      yield this.request(() => {
+      yield this.request('dump', () => {
         const { done, value } = steps.next()
         isOver = done === true
         return value ?? []
       })
   }
 
-  private request<T>(change: () => T): Promise<T> {
-    this.requests++
+  private request<T>(what: string, change: () => T): Promise<T> {
+    this.asked.push(what)
     return new Promise((resolve, reject) => {
       if (!this.isConnected) return this.later(() => reject(new Error('not connected')))
-      this.open.add(reject)
+      this.open.set(reject, what)
       this.later(() => {
         if (!this.open.has(reject)) return
         const result = change()

@@ -33,6 +33,22 @@ test('60 networks are made and adopted in about the time of one', async () => {
   expect(await programming(many)).toBeLessThanOrEqual(one + 2 * ANSWER_MS)
 })
 
+test('changes of 200 interfaces are repaired in about the time of one', async () => {
+  const bridges = Array.from({ length: 200 }, (_, i) => e.networkOf(100 + i)[0])
+  await programming(bridges)
+  await lab.calm()
+  async function repairing(some: typeof bridges): Promise<number> {
+    const from = lab.clock.now()
+    for (const { device } of some) lab.setAlias(device, 'chanter:other')
+    await lab.until(() => some.every((bridge) => lab.holds(bridge)))
+    await lab.calm()
+    return lab.clock.now() - from
+  }
+  await repairing(bridges) // from the first late answer on, more are handled at once
+  const one = await repairing(bridges.slice(0, 1))
+  expect(await repairing(bridges.slice(1))).toBeLessThanOrEqual(one + ANSWER_MS)
+})
+
 test('an entry waits for one answer at most to a bulk removal on another device', async () => {
   const bulk = Array.from({ length: 3000 }, (_, i) => e.remote(1000 + i))
   const [bridge, vxlan, port] = e.networkOf(2)

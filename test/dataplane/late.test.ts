@@ -59,7 +59,7 @@ test('what is released at any moment of its adoption stays as it was', async () 
     for (const entry of adopted) dataplane.release(entry)
     await lab.clock.run(200_000)
     expect(indexes(), `after ${ms} ms`).toEqual(before)
-    expect(dataplane.staleDevices(adopted)).toEqual(['br0', 'vx0', 'tap1'])
+    expect(await lab.wait(dataplane.staleDevices(adopted))).toEqual(['br0', 'vx0', 'tap1'])
     for (const entry of adopted) expect(lab.holds(entry), `${identity(entry)}, after ${ms} ms`).toBe(true)
   }
 })
@@ -146,9 +146,9 @@ describe('while an entry is being set', () => {
     dataplane.unwant(e.neighbour('10.0.0.2', 2))
     await lab.clock.run(ASKED_MS)
     dataplane.stop()
-    const { requests } = lab.late
+    const { length } = lab.late.asked
     await lab.calm()
-    expect(lab.late.requests).toBe(requests)
+    expect(lab.late.asked.slice(length)).toEqual([])
   })
 })
 
@@ -208,7 +208,7 @@ describe('while a device is being changed', () => {
     const twin = { ...e.vxlan, device: 'vx9', vni: 900 }
     lab.driver.fail((_, { device }) => device === 'vx9', busy)
     dataplane.want(twin)
-    await lab.clock.run(ASKED_MS)
+    await lab.asked('setDevice')
     dataplane.unwant(twin)
     await lab.wait(dataplane.gone([twin]))
     expect(happened('device-failed')).toEqual([])
@@ -275,7 +275,7 @@ describe('when the connection is lost', () => {
   test('a comparison says which devices it could not read', async () => {
     await want(...many)
     const comparison = dataplane.verifier.verify()
-    await lab.clock.run(ASKED_MS)
+    await lab.asked('dump')
     lab.late.disconnect()
     const { unreadable } = await lab.wait(comparison)
     expect(unreadable[0]).toMatchObject({ reason: 'connection lost' })

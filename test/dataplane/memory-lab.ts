@@ -1,6 +1,7 @@
 import { PersistentClock } from '../../src/clock.ts'
 import type { Driver } from '../../src/dataplane/driver.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { Eventual } from '../../src/dataplane/eventual.ts'
 import { identity, isTableEntry } from '../../src/dataplane/kinds/index.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { EventSink } from '../../src/events/event.ts'
@@ -26,6 +27,8 @@ export interface MemoryLab extends Lab {
 export interface LateLab extends MemoryLab {
   /** That of the last reconciler. */
   readonly late: LateDriver
+  /** Waits for the moment at which a request of that name is under way. */
+  asked(what: keyof Driver): Promise<void>
 }
 
 /** A kernel in memory on virtual time. */
@@ -41,7 +44,18 @@ export function lateLab(random: () => number = seededRandom(1)): LateLab {
     late = new LateDriver(driver, { clock, random })
     return late.driver
   }, LATE_STEP_MS)
-  return Object.defineProperty(lab as LateLab, 'late', { get: () => late })
+  return Object.defineProperties(lab as LateLab, {
+    late: { get: () => late },
+    asked: {
+      async value(what: keyof Driver) {
+        for (let ms = 0; ms < PATIENCE_MS; ms++) {
+          if (late?.isAsked(what)) return
+          await lab.clock.run(1)
+        }
+        throw new Error(`${what} is not asked in ${PATIENCE_MS} ms`)
+      },
+    },
+  })
 }
 
 function labOf(driverOf: (memory: MemoryDriver, clock: VirtualClock) => Driver, stepMs: number): MemoryLab {
@@ -51,10 +65,10 @@ function labOf(driverOf: (memory: MemoryDriver, clock: VirtualClock) => Driver, 
   const { kernel } = driver
   let reconciler: Reconciler | undefined
 
-  async function until(condition: () => boolean): Promise<void> {
+  async function until(condition: () => Eventual<boolean>): Promise<void> {
     for (let ms = 0; ms < PATIENCE_MS; ms += stepMs) {
       await clock.run(ms === 0 ? 0 : stepMs)
-      if (condition()) return
+      if (await condition()) return
     }
     throw new Error(`not in ${PATIENCE_MS} ms`)
   }
@@ -110,13 +124,14 @@ function labOf(driverOf: (memory: MemoryDriver, clock: VirtualClock) => Driver, 
       return async () => [...lines, ...[...before].filter((name) => !kernel.links.has(name))]
     },
     until,
-    async wait(promise) {
+    async wait(answer) {
       let settled = false
-      const done = promise.finally(() => {
+      const over = () => {
         settled = true
-      })
+      }
+      void Promise.resolve(answer).then(over, over)
       await until(() => settled)
-      return done
+      return answer
     },
     calm: () => clock.run(1000),
     close: () => reconciler?.stop(),

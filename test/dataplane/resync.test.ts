@@ -143,5 +143,5 @@ test('a network that goes and comes back while it is compared is what is wanted 
   await lab.until(() => dataplane.verifier.last !== null)
   await lab.clock.run(1000)
   expect(all.filter((entry) => !lab.holds(entry) || !dataplane.wants(entry))).toEqual([])
-  expect(dataplane.verifier.orphans()).toEqual([])
+  expect(await lab.wait(dataplane.verifier.orphans())).toEqual([])
 })

@@ -46,13 +46,14 @@ beforeEach(() => {
 
 afterEach(() => lab.close())
 
-const left = (dataplane: ReturnType<Lab['restart']>) => dataplane.verifier.orphans().map(({ name }) => name)
+const left = async (dataplane: ReturnType<Lab['restart']>) =>
+  (await dataplane.verifier.orphans()).map(({ name }) => name)
 const routes = () => run('ip route show table 1001')
 const cleanup = () => chanter('cleanup', '--state-file', '/nonexistent/state')
 
 test('a VRF of bagpipe-bgp is adopted in place: wanted routes and the gateway are replaced at once, and the rest goes at convergence', async () => {
   const dataplane = lab.restart()
-  expect(left(dataplane)).toEqual(['bvrf-1'])
+  expect(await left(dataplane)).toEqual(['bvrf-1'])
   const index = lab.indexOf('bvrf-1')
   const remote = e.route('10.0.9.0/24', ['core via 192.0.2.9 push 99'])
   const wanted: Entry[] = [
@@ -88,7 +89,7 @@ test('a VRF that is adopted and released keeps its ports, their gateways and its
   const dataplane = lab.restart()
   const adopted: Entry[] = [e.red, e.port(), e.address('10.0.0.1/24'), e.fixed('10.0.0.5', 5)]
   const own: Entry[] = [e.port('tap3')]
-  expect(dataplane.staleDevices([...adopted, ...own])).toEqual(['bvrf-1', 'tap1'])
+  expect(await dataplane.staleDevices([...adopted, ...own])).toEqual(['bvrf-1', 'tap1'])
   for (const entry of [...adopted, ...own]) dataplane.want(entry)
   expect(await dataplane.settled([...adopted, ...own])).toMatchObject([{ entry: { device: 'tap3' } }])
   const index = lab.indexOf('bvrf-1')
@@ -103,8 +104,8 @@ test('a VRF that is adopted and released keeps its ports, their gateways and its
   expect(run('ip neigh show dev tap1')).toContain('10.0.0.5 lladdr 02:00:00:00:00:05')
   expect(routes()).toMatch(/mpls +77/)
   expect(routes()).toMatch(/mpls +78/)
-  expect(left(dataplane)).toEqual(['bvrf-1'])
-  expect(dataplane.staleDevices(adopted)).toEqual(['bvrf-1', 'tap1'])
+  expect(await left(dataplane)).toEqual(['bvrf-1'])
+  expect(await dataplane.staleDevices(adopted)).toEqual(['bvrf-1', 'tap1'])
 })
 
 test('cleanup removes it with its routes, rules and gateways, and nothing of others', async () => {

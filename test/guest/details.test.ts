@@ -54,7 +54,8 @@ test('a port that is released gets its settings back, and a strict rp_filter is 
 test('the held settings are listed, with former value and entry', async () => {
   run('sysctl -qw net.ipv4.conf.tap1.forwarding=0 net.ipv4.conf.tap1.proxy_arp=1 net.mpls.platform_labels=50')
   await t.wantInPlace(e.red, e.port(), e.label(100, 'bvrf-1'))
-  const held = [...t.dataplane.settings()].flatMap((one) => one ?? [])
+  const wanted = [...t.dataplane.statuses.entries()]
+  const held = (await Promise.all(t.dataplane.settings([wanted]))).flat()
   const reported = held.map(({ setting: { name, value, before, fits }, entry }) => [
     `${name} = ${value}`,
     before,
@@ -74,12 +75,14 @@ test('it is known which labels and tables others have', async () => {
   run('ip link add other up type vrf table 1500')
   run('ip route add 203.0.113.0/24 dev far1 table 1501')
   run('ip -6 route add 2001:db8:1::/64 dev far1 table 1502')
-  expect([499, 500].map((label) => t.dataplane.isLabelTaken(label))).toEqual([false, true])
+  expect(await Promise.all([499, 500].map((label) => t.dataplane.isLabelTaken(label)))).toEqual([false, true])
   const tables = [1499, 1500, 1501, 1502]
-  expect(tables.map((table) => t.dataplane.isTableTaken(table))).toEqual([false, true, true, true])
+  const areTaken = (some: readonly number[]) =>
+    Promise.all(some.map((table) => t.dataplane.isTableTaken(table)))
+  expect(await areTaken(tables)).toEqual([false, true, true, true])
   run('ip -6 route flush table 1502')
   run('ip route add unreachable default table 1503 protocol 19')
-  expect([1502, 1503].map((table) => t.dataplane.isTableTaken(table))).toEqual([false, false])
+  expect(await areTaken([1502, 1503])).toEqual([false, false])
 })
 
 test.each([

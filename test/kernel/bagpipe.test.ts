@@ -138,14 +138,10 @@ test('a port that was not attached is set down when its bridge goes: its frames 
   expect(iproute.link('tap2')?.flags).not.toContain('UP')
 })
 
-test('status names them while no instance has them', () => {
+test('status names them while no instance has them', async () => {
   const dataplane = lab.restart()
-  expect(
-    dataplane.verifier
-      .orphans()
-      .map(({ name }) => name)
-      .sort(),
-  ).toEqual(['evpn---net1', 'vxlan--net1'])
+  const orphans = await dataplane.verifier.orphans()
+  expect(orphans.map(({ name }) => name).sort()).toEqual(['evpn---net1', 'vxlan--net1'])
 })
 
 test('cleanup lists and removes them, and nothing of others', async () => {

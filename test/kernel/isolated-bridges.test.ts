@@ -37,8 +37,8 @@ const xdpOf = (name: string): number | null => t.lab.driver.link(name)?.xdpProgr
 describe('a bridge that chanter made', () => {
   beforeEach(() => t.wantInPlace(...own))
 
-  test('is isolated by XDP, makes no addresses, takes no router advertisements, and prunes no groups', () => {
-    expect(t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+  test('is isolated by XDP, makes no addresses, takes no router advertisements, and prunes no groups', async () => {
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
     for (const name of ['br0', 'vx0']) {
       expect(run(`ip -6 addr show dev ${name}`)).toBe('')
       expect(run(`ip -d link show dev ${name}`)).toContain('addrgenmode none')
@@ -144,7 +144,7 @@ describe('an external bridge', () => {
 
   test('is isolated, and as it was when the last attachment goes', async () => {
     await t.wantInPlace(...external)
-    expect(t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0xfffd', learning: true })
     for (const entry of external) t.dataplane.unwant(entry)
     await t.dataplane.gone(external)
@@ -168,11 +168,11 @@ describe('an external bridge', () => {
       run(use)
       await t.wantInPlace(...external)
       const reason = `the host uses it (${shown}), and would be cut off`
-      expect(t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+      expect(await t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
       run(unuse)
-      await t.lab.until(() => t.dataplane.isolationOf('br0').by === 'xdp')
+      await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'xdp')
       run(use)
-      await t.lab.until(() => t.dataplane.isolationOf('br0').reason === reason)
+      await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).reason === reason)
       expect(xdpOf('br0')).toBeNull()
     },
   )
@@ -185,7 +185,7 @@ describe('an external bridge', () => {
     requests.close()
     await t.wantInPlace(...external)
     const reason = `an XDP program of another owner is on it (id ${program.id})`
-    expect(t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
     for (const entry of external) t.dataplane.unwant(entry)
     await t.dataplane.gone(external)
     expect(xdpOf('br0')).toBe(program.id)

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { Eventual } from '../../src/dataplane/eventual.ts'
 import { LinuxDriver, type LinuxDriverOptions } from '../../src/dataplane/linux/driver.ts'
 import type { Entry, Flood, RemoteMac } from '../../src/dataplane/model.ts'
 import { eventually } from '../../src/lab/eventually.ts'
@@ -55,9 +56,9 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
     }
   }
 
-  function until(condition: () => boolean): Promise<void> {
+  function until(condition: () => Eventual<boolean>): Promise<void> {
     return eventually(String(condition), async () =>
-      condition() ? { value: undefined } : { seen: 'it does not hold' },
+      (await condition()) ? { value: undefined } : { seen: 'it does not hold' },
     )
   }
 
@@ -119,7 +120,7 @@ export function linuxLab(options: Partial<LinuxDriverOptions> = {}): Lab {
       }
     },
     until,
-    wait: (promise) => promise,
+    wait: async (answer) => answer,
     calm,
     close() {
       stop()

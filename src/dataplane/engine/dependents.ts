@@ -46,6 +46,7 @@ export class Dependents {
   }
 }
 
-function underlayOf({ link }: Device): string | null {
+/** The interface that the device's link is wanted over; null for none. */
+export function underlayOf({ link }: Device): string | null {
   return link !== null && 'underlay' in link ? link.underlay : null
 }

@@ -1,14 +1,15 @@
 import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
-import { type DeviceEntry, linkDefinition } from '../kinds/index.ts'
+import { type DeviceEntry, linkDefinition, type PortEntry } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import type { Refusal, Refused } from '../refusal.ts'
 import { DeletionPace } from './deletion-pace.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
-import { orAllLost, orLost } from './lost-answers.ts'
+import { orAllLost, orLost, thrownByClock } from './lost-answers.ts'
 import { PLACING_ORDER } from './placement.ts'
 
 /** Ports removed in one turn. */
@@ -29,7 +30,7 @@ export interface RemovalDependencies {
 }
 
 /** Devices whose link or port may have to be removed; ports go first, bridges last, and links of a kind together. */
-export class DeviceRemovals {
+export class DeviceRemovals implements Closable {
   readonly all = new Set<Device>()
   /** Devices in bridges named by the agent that could not be removed, because another program has a port there. */
   private readonly refused = new Set<Device>()
@@ -44,6 +45,7 @@ export class DeviceRemovals {
   private readonly pace: DeletionPace
   /** Whether links have to be deleted but deletions are paused. */
   private isHeldBack = false
+  private isClosed = false
   /** The devices whose links are being deleted, where the driver answers later. */
   private deleting: { readonly devices: readonly Device[]; readonly answer: Promise<void> } | null = null
 
@@ -60,6 +62,11 @@ export class DeviceRemovals {
       wake()
     }
     this.pace = new DeletionPace(clock, this.wake)
+  }
+
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    this.isClosed = true
   }
 
   get hasWork(): boolean {
@@ -116,11 +123,9 @@ export class DeviceRemovals {
     const failed = (error: unknown) => {
       for (const device of devices) this.add(device)
       over()
-      this.clock.soon(() => {
-        throw error
-      })
+      throw error
     }
-    const answer = deletion.then(over, failed)
+    const answer = thrownByClock(this.clock, deletion.then(over, failed))
     this.deleting = { devices, answer }
     return answer
   }
@@ -141,7 +146,7 @@ export class DeviceRemovals {
   makeRoom(device: Device): Eventual<void> {
     const { link, index } = device
     const excludes = link === null || index !== null ? undefined : linkDefinition(link.kind).excludes
-    if (link === null || excludes === undefined) return undefined
+    if (link === null || excludes === undefined || this.isClosed) return undefined
     const holders = [...(this.deleting?.devices ?? []), ...this.all].filter(
       ({ leavingLink: one, isUnwanted }) => isUnwanted && one?.kind === link.kind && excludes(link, one),
     )
@@ -169,8 +174,16 @@ export class DeviceRemovals {
   private removePort(device: Device): Eventual<void> {
     const { leavingPort, enslaved } = device
     if (leavingPort === null) return undefined
-    const renamed = enslaved === null ? undefined : this.driver.nameOf(enslaved)
-    const names = new Set([device.name, renamed ?? device.name])
+    const renamed = enslaved === null ? undefined : orLost(this.driver.nameOf(enslaved))
+    return whenAnswered(renamed, (name) => {
+      // a port that is wanted again stays
+      if (device.leavingPort !== leavingPort || this.isClosed) return undefined
+      if (typeof name === 'object') return this.fail(leavingPort, name)
+      return this.removePortAs(new Set([device.name, name ?? device.name]), device, leavingPort)
+    })
+  }
+
+  private removePortAs(names: ReadonlySet<string>, device: Device, leavingPort: PortEntry): Eventual<void> {
     let refusal: Refusal | null = null
     const removals = [...names].map((name) =>
       whenAnswered(orLost(this.driver.removeDevice({ ...leavingPort, device: name })), (one) => {

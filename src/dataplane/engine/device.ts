@@ -58,8 +58,8 @@ export class Device {
   readonly dump: DeviceDump | null = null
   /** Whether unwanted entries came, went or changed since its last dump began. */
   readonly disturbed: boolean = false
-  /** Dumps that failed since the last complete one. */
-  readonly failedDumps: number = 0
+  /** Dumps and queries that failed since the last complete dump. */
+  readonly failedReads: number = 0
   /** Why nothing can be set on it: the interface is missing or refused, or its port is not programmed. */
   readonly failure: Failure | null = null
   /** Why an external port passes no traffic. */
@@ -256,13 +256,13 @@ export class Device {
   /** The dump is complete: the entries of the interface are known. */
   endDump(): void {
     own(this).dump = null
-    own(this).failedDumps = 0
+    own(this).failedReads = 0
     own(this).index = this.observedIndex
   }
 
-  /** The dump failed; returns how many failed since the last complete one. */
-  dumpFailed(): number {
-    return ++own(this).failedDumps
+  /** It could not be read; returns how often since the last complete dump. */
+  unread(): number {
+    return ++own(this).failedReads
   }
 
   want(entry: DeviceEntry): void {

@@ -3,15 +3,17 @@ import type { EventSink } from '../../events/event.ts'
 import type { Driver, Link } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
 import { masterOf, type PortEntry } from '../kinds/index.ts'
-import type { Entry } from '../model.ts'
-import { type Refusal, unreadable } from '../refusal.ts'
+import { unreadable } from '../refusal.ts'
 import { Dependents } from './dependents.ts'
 import { Device } from './device.ts'
+import { DeviceFailures } from './device-failures.ts'
 import { DeviceRemovals } from './device-removals.ts'
 import { Dumps } from './dumps.ts'
-import { backoff, type Exceptions } from './exceptions.ts'
+import type { Exceptions } from './exceptions.ts'
 import { InterfaceStates } from './interface-states.ts'
-import { misplaced, type Placement } from './placement.ts'
+import { LinkChanges } from './link-changes.ts'
+import { orUnknown } from './lost-answers.ts'
+import type { Placement, PlacingResult, Unanswered } from './placement.ts'
 import { PlacementQueue } from './placement-queue.ts'
 import { PortsByMaster } from './ports-by-master.ts'
 import { Sweep } from './sweep.ts'
@@ -44,7 +46,9 @@ export class Devices {
   /** Devices whose entries may need other interfaces. */
   private readonly crossing = new Set<Device>()
   private readonly dependents: Dependents
+  private readonly failures: DeviceFailures
   private readonly states: InterfaceStates
+  readonly changes: LinkChanges
 
   constructor({ clock, driver, exceptions, events, released, wake }: DevicesDependencies) {
     this.clock = clock
@@ -52,15 +56,24 @@ export class Devices {
     this.exceptions = exceptions
     this.events = events
     this.released = released
-    this.sweep = new Sweep(clock, this.all, released, (device) => this.touch(device))
-    this.dependents = new Dependents((device) => this.touch(device))
+    const touch = (device: Device) => this.touch(device)
+    const lose = (device: Device) => this.lose(device)
+    this.sweep = new Sweep(clock, this.all, released, touch)
+    this.dependents = new Dependents(touch)
+    this.failures = new DeviceFailures({
+      clock,
+      exceptions,
+      events,
+      dependents: this.dependents,
+      retry: (device) => this.suspect(device),
+    })
     this.unplaced = new PlacementQueue({
       driver,
       prepare: (device) => {
         this.dependents.add(device)
         return this.removals.makeRoom(device)
       },
-      placed: (device, placement) => this.placed(device, placement),
+      placed: (device, result) => this.placed(device, result),
     })
     this.states = new InterfaceStates({
       clock,
@@ -69,14 +82,20 @@ export class Devices {
         for (const member of this.ports.of(device.name)) this.doubtOf(member)
       },
     })
+    this.changes = new LinkChanges({
+      driver,
+      devices: this.all,
+      exceptions,
+      states: this.states,
+      isQueued: (device) => this.unplaced.has(device),
+      lose,
+      touch,
+    })
     this.dumps = new Dumps({
       driver,
       exceptions,
       sweep: this.sweep,
-      over: (device) => {
-        this.dismiss(device)
-        this.released(device)
-      },
+      over: (device) => this.dumped(device),
       failed: (device, error) => this.dumpFailed(device, error),
     })
     this.removals = new DeviceRemovals({
@@ -85,8 +104,8 @@ export class Devices {
       exceptions,
       events,
       wake,
-      fail: (entry, refusal) => this.fail(entry, refusal),
-      lose: (device) => this.lose(device),
+      fail: (entry, refusal) => this.failures.refused(entry, refusal),
+      lose,
       left: (device) => this.forgetIdle(device),
     })
   }
@@ -195,31 +214,17 @@ export class Devices {
   }
 
   /** The kernel reported changes of these interfaces. */
-  linksChanged(names: ReadonlySet<string>): void {
-    if (names.size > 0) {
-      this.dependents.changed(names, this.all.values())
-      // a port may have left a bridge that is to be removed
-      this.removals.tryAgain()
-    }
-    for (const name of names) this.linkChanged(name)
+  linksChanged(names: ReadonlySet<string>): Eventual<void> {
+    if (names.size === 0) return undefined
+    this.dependents.changed(names, this.all.values())
+    // a port may have left a bridge that is to be removed
+    this.removals.tryAgain()
+    return this.changes.handle(names)
   }
 
-  private linkChanged(name: string): void {
-    const device = this.all.get(name)
-    if (device === undefined && this.exceptions.size === 0) return
-    const link = this.driver.link(name)
-    this.states.handleUp(name, link)
-    if (device !== undefined) this.states.changed(device, link)
-    if (device === undefined || this.unplaced.has(device)) return
-    if (link === undefined) this.linkLost(device)
-    else if (device.observedIndex !== link.index) {
-      this.lose(device)
-      this.touch(device)
-    } else {
-      const wrong = device.failure === null ? misplaced(device, link, this.driver) : undefined
-      if (wrong !== undefined) this.exceptions.drifted(wrong)
-      else if (device.master !== link.master) this.touch(device)
-    }
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    for (const part of [this.unplaced, this.changes, this.dumps, this.removals]) part.close()
   }
 
   /** Drops a device of which nothing is wanted or to be removed any more, whatever the kernel holds of it. */
@@ -249,24 +254,31 @@ export class Devices {
     this.touch(device)
   }
 
-  private linkLost(device: Device): void {
-    if (device.observedIndex === null) return
-    const expected = device.failure === null ? device.link : null
-    this.lose(device)
-    if (expected === null) this.touch(device)
-    else this.exceptions.drifted(expected)
+  private placed(device: Device, result: PlacingResult): Eventual<void> {
+    // one that was released meanwhile stays as it is
+    if (!this.isCurrent(device)) return undefined
+    if (result === null) return this.touch(device)
+    if (result.link === null) return this.unanswered(device, result)
+    this.observed(device, result)
+    return result.refusal === null || device.port === null ? undefined : this.repairMaster(device.port)
   }
 
-  private placed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
+  /** What was known of the interface stays, and it is asked for again. */
+  private unanswered(device: Device, { refusal, culprit }: Unanswered): void {
+    if (culprit === null) return this.failures.unread(device, refusal)
+    this.failures.set(device, refusal)
+    this.failures.refused(culprit, refusal)
+  }
+
+  private observed(device: Device, { refusal, culprit, link, fresh, moved, learned }: Placement): void {
     const { failure, master } = device
     if (device.observedIndex !== null && link?.index !== device.observedIndex) this.lose(device)
     this.states.handleUp(device.name, link)
     this.states.placed(device, link)
-    this.setFailure(device, refusal)
+    this.failures.set(device, refusal)
     device.observed(link)
     this.ports.move(device, link?.master ?? null)
-    if (refusal !== null && culprit !== null) this.fail(culprit, refusal)
-    if (refusal !== null && device.port !== null) this.repairMaster(device.port)
+    if (refusal !== null && culprit !== null) this.failures.refused(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.programmed(device.link)
     if (device.port !== null && refusal === null) {
@@ -284,20 +296,6 @@ export class Devices {
     else if (refusal === null && (failure !== null || moved)) this.refill(device)
     if (device.master !== master) this.exceptions.retryEntries(device.name)
     this.released(device)
-  }
-
-  private setFailure(device: Device, refusal: Refusal | null, nextTry: number | null = null): void {
-    const since = device.failure?.since ?? this.clock.epoch()
-    device.fail(refusal === null ? null : { refusal, since, nextTry })
-    this.dependents.setFailing(device, refusal !== null)
-  }
-
-  private fail(entry: Entry, refusal: Refusal): void {
-    this.exceptions.failed(entry, refusal)
-    const { device, kind } = entry
-    const { text: reason, code } = refusal
-    const attempts = this.exceptions.status(entry)?.attempts ?? 1
-    this.events.emit({ type: 'device-failed', device, kind, reason, code, attempts })
   }
 
   private lose(device: Device): void {
@@ -327,23 +325,24 @@ export class Devices {
     this.exceptions.retryEntries(device.name)
   }
 
+  private dumped(device: Device): void {
+    this.dismiss(device)
+    this.released(device)
+  }
+
   private dumpFailed(device: Device, error: unknown): void {
     this.lose(device)
     const refusal = unreadable(error)
-    const delay = backoff(device.dumpFailed())
-    this.setFailure(device, refusal, this.clock.epoch() + delay)
     this.events.emit({ type: 'device-unreadable', device: device.name, reason: refusal.text })
-    this.clock.after(delay, () => {
-      if (!this.isCurrent(device)) return // the new desired state gets a check of its own
-      this.touch(device)
-      this.released(device)
-    })
+    this.failures.unread(device, refusal)
   }
 
   /** An owned master of a port that another program removed is restored at once. */
-  private repairMaster(port: PortEntry): void {
+  private repairMaster(port: PortEntry): Eventual<void> {
     const master = this.all.get(masterOf(port))
-    const isOurs = master !== undefined && master.link !== null && master.failure === null
-    if (isOurs && this.driver.link(master.name) === undefined) this.touch(master)
+    if (master === undefined || master.link === null || master.failure !== null) return undefined
+    return whenAnswered(orUnknown(this.driver.link(master.name)), (link) => {
+      if (link === undefined) this.touch(master)
+    })
   }
 }

@@ -1,3 +1,4 @@
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { TableEntry } from '../kinds/index.ts'
@@ -22,7 +23,7 @@ export interface DumpsDependencies {
 }
 
 /** The devices whose entries are being dumped, a few chunks a turn. */
-export class Dumps {
+export class Dumps implements Closable {
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly sweep: Sweep
@@ -41,6 +42,11 @@ export class Dumps {
   /** The devices with a dump under way. */
   get open(): Iterable<Device> {
     return this.devices
+  }
+
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    this.devices.clear()
   }
 
   get hasWork(): boolean {

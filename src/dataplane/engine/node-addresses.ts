@@ -1,8 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { InterfaceAddress } from '../../values/address.ts'
+import { assert } from '../../values/assert.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
+import { type AskingSteps, answerTo, takeSteps } from '../eventual.ts'
 
 /** Notifications come in bunches: the dump starts this long after the first. */
 const GATHER_MS = 50
@@ -17,8 +19,11 @@ export class NodeAddresses implements Closable {
   private readonly driver: Driver
   private readonly events: EventSink
   private changed: Changed | null = null
-  private known = ''
+  /** Null before the first answer. */
+  private known: string | null = null
   private hinted = false
+  /** Of two questions, the older answer could come last. */
+  private isAsking = false
   private tookMs = 0
 
   constructor(clock: Clock, driver: Driver, events: EventSink) {
@@ -28,10 +33,9 @@ export class NodeAddresses implements Closable {
   }
 
   watch(changed: Changed): void {
+    assert(this.changed === null, 'the addresses have two followers')
     this.changed = changed
-    const addresses = this.driver.nodeAddresses()
-    this.known = addressesKey(addresses)
-    changed(addresses)
+    this.ask()
   }
 
   close(): void {
@@ -42,25 +46,35 @@ export class NodeAddresses implements Closable {
   hint(): void {
     if (this.hinted || this.changed === null) return
     this.hinted = true
+    if (!this.isAsking) this.askLater()
+  }
+
+  private askLater(): void {
     this.clock.after(GATHER_MS + REST * this.tookMs, () => {
       this.hinted = false
-      this.ask()
+      if (this.changed !== null) this.ask()
     })
   }
 
   private ask(): void {
-    if (this.changed === null) return
+    void takeSteps(this.asking())
+  }
+
+  private *asking(): AskingSteps<void> {
     const start = this.clock.now()
+    this.isAsking = true
     try {
-      const addresses = this.driver.nodeAddresses()
+      const addresses = yield* answerTo(this.driver.nodeAddresses())
       const key = addressesKey(addresses)
-      if (key !== this.known) this.changed(addresses)
+      if (key !== this.known) this.changed?.(addresses)
       this.known = key
     } catch (error) {
-      this.events.emit({ type: 'addresses-unreadable', error: errorOf(error) })
+      if (this.changed !== null) this.events.emit({ type: 'addresses-unreadable', error: errorOf(error) })
       this.hint()
     } finally {
+      this.isAsking = false
       this.tookMs = this.clock.now() - start
+      if (this.hinted) this.askLater()
     }
   }
 }

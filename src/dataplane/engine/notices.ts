@@ -2,10 +2,9 @@ import type { ChangeListener, ObservedEntry } from '../driver.ts'
 import { BRIDGED_KINDS, identity, type TableEntry } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
+import type { NodeAddresses } from './node-addresses.ts'
+import type { Underlay } from './underlay.ts'
 import { isUnmanaged } from './unmanaged.ts'
-
-/** Interfaces handed on at a time, so that a change that concerns all of them holds up no other work. */
-const LINKS_A_TURN = 32
 
 interface News {
   readonly links: ReadonlySet<string>
@@ -14,31 +13,33 @@ interface News {
   readonly overran: boolean
 }
 
-type KnownDevices = Pick<Devices, 'all' | 'ports'>
+export interface NoticesDependencies {
+  readonly devices: Pick<Devices, 'all' | 'ports'>
+  /** Called when there is something to take. */
+  readonly arrived: () => void
+  /** Told that external routes changed. */
+  readonly underlay: Pick<Underlay, 'hint'>
+  /** Told that the node's addresses may have changed. */
+  readonly nodeAddresses: Pick<NodeAddresses, 'hint'>
+}
 
 /** Compares notifications with the desired state, and keeps what contradicts it until `take`. */
 export class Notices implements ChangeListener {
-  private readonly devices: KnownDevices
+  private readonly devices: NoticesDependencies['devices']
   private readonly arrived: () => void
-  readonly routesChanged: () => void
-  readonly addressesChanged: () => void
+  private readonly underlay: NoticesDependencies['underlay']
+  private readonly nodeAddresses: NoticesDependencies['nodeAddresses']
   private links = new Set<string>()
   private disrupted = new Set<string>()
   /** By identity; the part of an entry has an identity of its own. */
   private drifted = new Map<string, TableEntry>()
   private overran = false
 
-  /** `arrived`: there is something to take. `routesChanged`: external routes changed. `addressesChanged`: the node's addresses may have. */
-  constructor(
-    devices: KnownDevices,
-    arrived: () => void,
-    routesChanged: () => void,
-    addressesChanged: () => void,
-  ) {
+  constructor({ devices, arrived, underlay, nodeAddresses }: NoticesDependencies) {
     this.devices = devices
     this.arrived = arrived
-    this.routesChanged = routesChanged
-    this.addressesChanged = addressesChanged
+    this.underlay = underlay
+    this.nodeAddresses = nodeAddresses
   }
 
   /** Whether there is something to take. */
@@ -46,12 +47,12 @@ export class Notices implements ChangeListener {
     return this.links.size > 0 || this.disrupted.size > 0 || this.drifted.size > 0 || this.overran
   }
 
-  /** Everything since the last call: interfaces to check (of many, the first), interfaces that may have lost entries, and drifted entries. */
-  take(): News {
+  /** Everything since the last call: interfaces to check (so many at most), interfaces that may have lost entries, and drifted entries. */
+  take(mostLinks: number): News {
     const { disrupted, drifted, overran } = this
     const links = new Set<string>()
     for (const name of this.links) {
-      if (links.size === LINKS_A_TURN) break
+      if (links.size === mostLinks) break
       links.add(name)
       this.links.delete(name)
     }
@@ -69,6 +70,14 @@ export class Notices implements ChangeListener {
   linkDisrupted(device: string): void {
     this.disrupted.add(device)
     this.arrived()
+  }
+
+  routesChanged(): void {
+    this.underlay.hint()
+  }
+
+  addressesChanged(): void {
+    this.nodeAddresses.hint()
   }
 
   overrun(): void {

@@ -1,7 +1,8 @@
+import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
 import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { Device } from './device.ts'
-import { PLACING_ORDER, type Placement, place } from './placement.ts'
+import { PLACING_ORDER, type PlacingResult, place } from './placement.ts'
 
 /** Devices that are enslaved or checked in one turn: they hold up the thread where the driver answers at once. */
 const DEVICES_A_TURN = 4
@@ -12,23 +13,29 @@ export interface PlacementQueueDependencies {
   readonly driver: Driver
   /** Called before the driver is asked; removes what is in the way of the device. */
   readonly prepare: (device: Device) => Eventual<void>
-  /** Called with the driver's answer, unless the device was queued again meanwhile. */
-  readonly placed: (device: Device, placement: Placement) => void
+  /** Called with the result, unless the device was queued again meanwhile. */
+  readonly placed: (device: Device, result: PlacingResult) => Eventual<void>
 }
 
 /** The devices whose link and port are to be checked and set, a few in each turn, in the order of their kinds. */
-export class PlacementQueue {
+export class PlacementQueue implements Closable {
   private readonly queued = new Set<Device>()
   /** Devices of which the driver has been asked to change the link or port, and has not answered yet. */
   private readonly placing = new Set<Device>()
   private readonly driver: Driver
   private readonly prepare: PlacementQueueDependencies['prepare']
   private readonly placed: PlacementQueueDependencies['placed']
+  private isClosed = false
 
   constructor({ driver, prepare, placed }: PlacementQueueDependencies) {
     this.driver = driver
     this.prepare = prepare
     this.placed = placed
+  }
+
+  /** Nothing is asked after this, whatever is answered then. */
+  close(): void {
+    this.isClosed = true
   }
 
   get isEmpty(): boolean {
@@ -88,13 +95,17 @@ export class PlacementQueue {
 
   private place(device: Device): Eventual<void> {
     this.queued.delete(device)
-    const placed = whenAnswered(this.prepare(device), () => place(device, this.driver))
-    const answer = whenAnswered(placed, (placement) => {
+    const placed = whenAnswered(this.prepare(device), () =>
+      this.isClosed ? null : place(device, this.driver, () => this.isClosed),
+    )
+    const answer = whenAnswered(placed, (result) => {
       this.placing.delete(device)
       // where it changed meanwhile, it is set up once more
-      if (!this.queued.has(device)) this.placed(device, placement)
+      return this.isClosed || this.queued.has(device) ? undefined : this.placed(device, result)
     })
-    if (answer instanceof Promise) this.placing.add(device)
-    return answer
+    if (!(answer instanceof Promise)) return answer
+    this.placing.add(device)
+    // also where the steps after a late answer throw
+    return answer.finally(() => this.placing.delete(device))
   }
 }

@@ -3,8 +3,8 @@ import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
-import type { Eventual } from '../eventual.ts'
-import type { DataplaneQueries, NamedTable } from '../kernel-queries.ts'
+import { type Eventual, takeSteps, whenAnswered } from '../eventual.ts'
+import type { NamedTable } from '../kernel-queries.ts'
 import type {
   Dataplane,
   Entry,
@@ -17,6 +17,7 @@ import type {
 } from '../model.ts'
 import { type PortQuestion, type PortSurvey, survey } from '../survey.ts'
 import { DesiredState } from './desired-state.ts'
+import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
 import { Exceptions } from './exceptions.ts'
@@ -33,6 +34,7 @@ import { Turns } from './turns.ts'
 import { Underlay } from './underlay.ts'
 import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
+import { vrfLeftWith } from './vrf-left.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
@@ -45,7 +47,7 @@ export interface ReconcilerDependencies {
 }
 
 /** The forwarding loop: makes the kernel equal to the desired state, and keeps it so. */
-export class Reconciler implements Dataplane, DataplaneQueries {
+export class Reconciler implements Dataplane {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly exceptions: Exceptions
@@ -67,74 +69,57 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   constructor({ clock, driver, events, resyncMs = 0 }: ReconcilerDependencies) {
     this.clock = clock
     this.driver = driver
+    const schedule = () => this.turns.schedule()
     this.underlay = new Underlay(clock, driver)
     this.nodeAddresses = new NodeAddresses(clock, driver, events)
     this.overruns = new Overruns(clock, events, () => {
       this.devices.doubt()
-      this.schedule()
+      schedule()
     })
     this.drift = new Drift(clock, events)
-    this.exceptions = new Exceptions(clock, (entry) => this.desired.retry(entry), this.drift, events)
+    const { drift } = this
+    this.exceptions = new Exceptions(clock, (entry) => this.desired.retry(entry), drift, events)
+    const { exceptions } = this
     this.devices = new Devices({
       clock,
       driver,
       events,
-      exceptions: this.exceptions,
+      exceptions,
       released: (device) => {
         this.work.add(device)
-        this.schedule()
+        schedule()
       },
       wake: () => {
         // the next links may take long
         this.waiters.tellGone()
-        this.schedule()
+        schedule()
       },
     })
+    const { devices } = this
     this.work = new Work({
       clock,
       driver,
       events,
-      exceptions: this.exceptions,
-      tableOf: ({ device, kind }) => this.devices.named(device).table(kind),
-      removed: (entries) => this.devices.dumps.removed(entries, (name) => this.devices.all.get(name)),
-      done: (device) => this.devices.rest(device),
-      missed: (device) => this.devices.renew(device),
-    })
-    this.notices = new Notices(
-      this.devices,
-      () => this.schedule(),
-      () => this.underlay.hint(),
-      () => this.nodeAddresses.hint(),
-    )
-    this.statuses = new Statuses({
-      devices: this.devices.all,
-      exceptions: this.exceptions,
-      isUnplaced: (device) => this.devices.isUnplaced(device),
-    })
-    const { devices, exceptions, drift, statuses, work } = this
-    this.desired = new DesiredState({
-      clock,
-      devices,
       exceptions,
-      drift,
-      statuses,
-      work,
-      schedule: () => this.schedule(),
+      tableOf: ({ device, kind }) => devices.named(device).table(kind),
+      removed: (entries) => devices.dumps.removed(entries, (name) => devices.all.get(name)),
+      done: (device) => devices.rest(device),
+      missed: (device) => devices.renew(device),
     })
-    this.waiters = new Waiters(this.devices, this.statuses)
-    this.verifier = new Verifier({
-      clock,
-      driver,
-      devices: this.devices,
-      statuses: this.statuses,
-      drift: this.drift,
-    })
+    const { work, underlay, nodeAddresses } = this
+    this.notices = new Notices({ devices, arrived: schedule, underlay, nodeAddresses })
+    const isUnplaced = (device: Device) => devices.isUnplaced(device)
+    this.statuses = new Statuses({ devices: devices.all, exceptions, isUnplaced })
+    const { statuses } = this
+    this.desired = new DesiredState({ clock, devices, exceptions, drift, statuses, work, schedule })
+    this.waiters = new Waiters(devices, statuses)
+    this.verifier = new Verifier({ clock, driver, devices, statuses, drift })
     this.turns = new Turns({
       clock,
       turn: () => this.turn(),
       failed: () => this.notices.overrun(), // work may be lost: check everything again
     })
-    this.storms = new Storms({ clock, driver, events, devices: this.devices.all })
+    this.storms = new Storms({ clock, driver, events, devices: devices.all })
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
@@ -153,8 +138,18 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.turns.stop()
     this.resync.stop()
     this.storms.stop()
-    const { work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
-    const parts: Closable[] = [work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters]
+    const { devices, work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
+    const parts: Closable[] = [
+      devices,
+      work,
+      verifier,
+      exceptions,
+      underlay,
+      nodeAddresses,
+      overruns,
+      drift,
+      waiters,
+    ]
     for (const part of parts) part.close()
   }
 
@@ -207,69 +202,68 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     return this.statuses.of(entry)
   }
 
-  interfaceNamed(name: string): Interface | undefined {
+  interfaceNamed(name: string): Eventual<Interface | undefined> {
     this.devices.asked()
     return this.driver.link(name)
   }
 
-  survey(asked: PortQuestion): PortSurvey {
+  survey(asked: PortQuestion): Eventual<PortSurvey> {
     this.devices.asked()
     return survey(asked, this.driver)
   }
 
-  staleDevices(entries: readonly Entry[]): readonly string[] {
+  staleDevices(entries: readonly Entry[]): Eventual<readonly string[]> {
     return staleDevices(entries, this.devices.all, this.driver)
   }
 
-  isolationOf(bridge: string): Isolation {
+  isolationOf(bridge: string): Eventual<Isolation> {
     return this.driver.isolationOf(bridge)
   }
 
-  vrfGaps(): readonly string[] {
+  vrfGaps(): Eventual<readonly string[]> {
     return this.driver.vrfGaps()
   }
 
-  vxlanGaps(): readonly string[] {
-    return [...this.driver.vxlanGaps(), ...unmanagedGaps(this.devices.all.values())]
+  vxlanGaps(): Eventual<readonly string[]> {
+    return whenAnswered(this.driver.vxlanGaps(), (gaps) => [
+      ...gaps,
+      ...unmanagedGaps(this.devices.all.values()),
+    ])
   }
 
-  tightUnderlays(): readonly TightUnderlay[] {
-    return tightUnderlays(this.devices.all.values(), this.driver)
+  tightUnderlays(): Eventual<readonly TightUnderlay[]> {
+    return tightUnderlays(this.devices.all, this.driver)
   }
 
-  vxlanIn(bridge: string, vni: number): Interface | undefined {
+  vxlanIn(bridge: string, vni: number): Eventual<Interface | undefined> {
     return this.driver.vxlanIn(bridge, vni)
   }
 
-  vrfOf(alias: string): NamedTable | undefined {
-    const link = this.driver.ownedLinks().find((one) => one.alias === alias && one.table !== null)
-    return link === undefined ? undefined : { name: link.name, table: link.table! }
+  vrfOf(alias: string): Eventual<NamedTable | undefined> {
+    return whenAnswered(this.driver.ownedLinks(), (links) => {
+      const link = links.find((one) => one.alias === alias && one.table !== null)
+      return link === undefined ? undefined : { name: link.name, table: link.table! }
+    })
   }
 
-  vrfLeftWith(port: string, bridge: string | null): NamedTable | undefined {
-    const { driver } = this
-    const ports = bridge === null ? [port] : driver.portsOf(bridge).flatMap(({ pair }) => pair ?? [])
-    for (const { master } of ports.flatMap((name) => driver.link(name) ?? [])) {
-      const vrf = master === null ? undefined : driver.link(master)
-      if (vrf?.owned && vrf.alias === null && vrf.table !== null) return { name: vrf.name, table: vrf.table }
-    }
-    return undefined
+  vrfLeftWith(port: string, bridge: string | null): Eventual<NamedTable | undefined> {
+    return takeSteps(vrfLeftWith(port, bridge, this.driver))
   }
 
-  vxlansOn(port: number): readonly Interface[] {
+  vxlansOn(port: number): Eventual<readonly Interface[]> {
     return this.driver.vxlansOn(port)
   }
 
-  isVniTaken(vni: number, port: number): boolean {
+  isVniTaken(vni: number, port: number): Eventual<boolean> {
     this.devices.asked()
     return this.driver.isVniTaken(vni, port)
   }
 
-  isLabelTaken(label: number): boolean {
+  isLabelTaken(label: number): Eventual<boolean> {
     return this.driver.isLabelTaken(label)
   }
 
-  isTableTaken(table: number): boolean {
+  isTableTaken(table: number): Eventual<boolean> {
     return this.driver.isTableTaken(table)
   }
 
@@ -286,8 +280,8 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   /** The node settings that wanted entries need, see `neededSettings`. */
-  settings(): Generator<NeededSetting | undefined, void> {
-    return neededSettings(this.statuses.entries(), this.driver)
+  settings(slices: Iterable<readonly EntryStatus[]>): Iterable<Eventual<readonly NeededSetting[]>> {
+    return neededSettings(slices, this.driver)
   }
 
   private schedule(): void {
@@ -296,11 +290,11 @@ export class Reconciler implements Dataplane, DataplaneQueries {
 
   /** One step of everything. Where the driver answers later, the rest of the turn waits for that, and the next turn for this one. */
   private turn(): Eventual<void> {
-    return this.turns.next(this.devices.removals.revived(), () => this.step())
+    const { turns } = this
+    return turns.next(this.devices.removals.revived(), () => turns.next(this.handle(), () => this.step()))
   }
 
   private step(): Eventual<void> {
-    this.handle()
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
         if (this.waiters.tellSettled()) this.devices.disturb()
@@ -321,16 +315,17 @@ export class Reconciler implements Dataplane, DataplaneQueries {
   }
 
   /** Acts on notifications of the kernel. */
-  private handle(): void {
+  private handle(): Eventual<void> {
     if (!this.notices.any) return
-    const { links, disrupted, drifted, overran } = this.notices.take()
-    this.devices.linksChanged(links)
-    for (const name of disrupted) this.devices.requeueDependents(name)
-    for (const entry of drifted) {
-      if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
-        this.exceptions.drifted(entry)
+    const { links, disrupted, drifted, overran } = this.notices.take(this.devices.changes.most)
+    return this.turns.next(this.devices.linksChanged(links), () => {
+      for (const name of disrupted) this.devices.requeueDependents(name)
+      for (const entry of drifted) {
+        if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
+          this.exceptions.drifted(entry)
+        }
       }
-    }
-    if (overran) this.overruns.add()
+      if (overran) this.overruns.add()
+    })
   }
 }

@@ -1,4 +1,5 @@
 import type { Driver } from '../driver.ts'
+import { type Eventual, gathered, whenAnswered } from '../eventual.ts'
 import { isTableEntry, tableDefinition } from '../kinds/index.ts'
 import type { Entry, EntryStatus, HeldSetting } from '../model.ts'
 
@@ -8,18 +9,27 @@ export interface NeededSetting {
   readonly entry: Entry
 }
 
-/** The node settings that wanted entries need; undefined for entries that need none, so that callers can count them as work. */
+/** The node settings that the entries of each slice need, without those that an earlier slice needs. */
 export function* neededSettings(
-  wanted: Iterable<EntryStatus>,
+  slices: Iterable<readonly EntryStatus[]>,
   driver: Driver,
-): Generator<NeededSetting | undefined, void> {
+): Generator<Eventual<readonly NeededSetting[]>, void> {
   const seen = new Set<string>()
-  for (const { entry } of wanted) {
-    const isNotified = isTableEntry(entry) && tableDefinition(entry.kind).needsSettings !== true
-    for (const setting of isNotified ? [] : driver.settingsFor(entry)) {
-      if (!seen.has(setting.name)) yield { setting, entry }
-      seen.add(setting.name)
-    }
-    yield undefined
+  for (const slice of slices) {
+    const needing = slice.flatMap(({ entry }) => (needsSettings(entry) ? entry : []))
+    yield whenAnswered(gathered(needing.map((entry) => driver.settingsFor(entry))), (settings) => {
+      const needed: NeededSetting[] = []
+      for (const [i, entry] of needing.entries())
+        for (const setting of settings[i] ?? []) {
+          if (!seen.has(setting.name)) needed.push({ setting, entry })
+          seen.add(setting.name)
+        }
+      return needed
+    })
   }
+}
+
+/** Of the entries of a table, each kind of which there are many needs none. */
+function needsSettings(entry: Entry): boolean {
+  return !isTableEntry(entry) || tableDefinition(entry.kind).needsSettings === true
 }

@@ -1,4 +1,5 @@
-import { type Driver, isOwned, type Link } from '../driver.ts'
+import { type Driver, isOwned } from '../driver.ts'
+import { type AskingSteps, answerTo, type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
 import { type DeviceEntry, isPortEntry, isTableEntry, masterOf } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import type { Device } from './device.ts'
@@ -8,15 +9,15 @@ export function staleDevices(
   entries: readonly Entry[],
   devices: ReadonlyMap<string, Device>,
   driver: Driver,
-): string[] {
-  const free = entries.flatMap((entry) =>
-    isTableEntry(entry) || isKnown(entry, devices.get(entry.device)) ? [] : entry,
+): Eventual<readonly string[]> {
+  const isFree = (entry: Entry): entry is DeviceEntry =>
+    !isTableEntry(entry) && !isKnown(entry, devices.get(entry.device))
+  const byDevice = [...Map.groupBy(entries.filter(isFree), ({ device }) => device)]
+  const answers = byDevice.map(([name, own]) => takeSteps(leftOf(name, own, driver)))
+  // what was wanted before a late answer is not left any more
+  return whenAnswered(gathered(answers), (left) =>
+    byDevice.flatMap(([name], i) => (left[i]?.some(isFree) ? name : [])),
   )
-  const byDevice = [...Map.groupBy(free, ({ device }) => device)]
-  return byDevice.flatMap(([name, own]) => {
-    const link = driver.link(name)
-    return link !== undefined && own.some((entry) => isLeft(entry, link, driver)) ? name : []
-  })
 }
 
 /** Whether the link or port is wanted, or being removed. */
@@ -24,8 +25,14 @@ function isKnown(entry: DeviceEntry, device: Device | undefined): boolean {
   return device !== undefined && (device.wanted(entry) ?? device.leaving(entry)) !== null
 }
 
-function isLeft(entry: DeviceEntry, link: Link, driver: Driver): boolean {
-  if (!isPortEntry(entry)) return isOwned(link)
-  const master = link.master === masterOf(entry) ? driver.link(link.master) : undefined
-  return master !== undefined && isOwned(master)
+/** Those of the device's entries that an earlier process left. */
+function* leftOf(name: string, entries: readonly DeviceEntry[], driver: Driver): AskingSteps<DeviceEntry[]> {
+  const link = yield* answerTo(driver.link(name))
+  const master =
+    link === undefined || link.master === null ? undefined : yield* answerTo(driver.link(link.master))
+  return entries.filter((entry) => {
+    if (link === undefined) return false
+    if (!isPortEntry(entry)) return isOwned(link)
+    return link.master === masterOf(entry) && master !== undefined && isOwned(master)
+  })
 }

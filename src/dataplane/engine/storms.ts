@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Counters, Driver } from '../driver.ts'
+import { type AskingSteps, answerTo, type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
 import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import { ALIAS_PREFIX, type Storm } from '../model.ts'
@@ -68,49 +69,66 @@ export class Storms {
   private round(): void {
     for (const bridge of this.readings.keys()) if (this.bridgeOf(bridge) === null) this.forget(bridge)
     const names = [...this.devices.keys()].filter((name) => this.bridgeOf(name) !== null)
-    const turn = () => {
+    const turn = (): void => {
       if (!this.running) return
-      this.measure(names.splice(0, BRIDGES_A_TURN))
-      if (names.length > 0) this.clock.soon(turn)
-      else this.start()
+      void whenAnswered(this.measure(names.splice(0, BRIDGES_A_TURN)), () => {
+        if (names.length > 0) this.clock.soon(turn)
+        else if (this.running) this.start()
+      })
     }
     turn()
   }
 
-  private measure(names: readonly string[]): void {
+  private measure(names: readonly string[]): Eventual<void> {
+    return takeSteps(this.measuring(names))
+  }
+
+  private *measuring(names: readonly string[]): AskingSteps<void> {
+    // an answer that another one has overtaken is older than the last reading, and is ignored
+    const at = this.clock.now()
     try {
-      const counters = this.driver.counters(names)
-      for (const name of names) {
+      const counters = yield* this.answerTo(this.driver.counters(names))
+      const answers = names.map((name) => {
         const bridge = this.bridgeOf(name)
         const read = counters.get(name)
-        if (bridge === null || read === undefined) this.forget(name)
-        else this.assess(bridge, read)
-      }
+        if (bridge === null || read === undefined) return this.forget(name)
+        return takeSteps(this.assess(bridge, { at, counters: read }))
+      })
+      yield* this.answerTo(gathered(answers))
     } catch (error) {
-      this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
+      if (this.running) this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
   }
 
-  private assess(bridge: LinkEntry, counters: Counters): void {
+  private *assess(bridge: LinkEntry, now: Pick<Reading, 'at' | 'counters'>): AskingSteps<void> {
     const name = bridge.device
-    const at = this.clock.now()
     const before = this.readings.get(name)
-    if (before === undefined) return void this.readings.set(name, { at, counters, ports: null })
-    if (at - before.at < MIN_INTERVAL_MS) return
+    if (before === undefined) return void this.readings.set(name, { ...now, ports: null })
+    if (now.at - before.at < MIN_INTERVAL_MS) return
     // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
-    const isHosts = isExternal(bridge) && this.driver.isolationOf(name).by === null
-    const rates = ratesOf(isHosts, before, { at, counters })
+    const isHosts = isExternal(bridge) && (yield* this.answerTo(this.driver.isolationOf(name))).by === null
+    const rates = ratesOf(isHosts, before, now)
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
-    const ports = isHigh ? this.portsOf(name) : null
-    this.readings.set(name, { at, counters, ports })
+    const ports = isHigh ? yield* this.portsOf(name) : null
+    // it may have become unwanted before a late answer
+    if (this.bridgeOf(name) !== bridge) return
+    this.readings.set(name, { ...now, ports })
     if (ports === null) this.end(name, rates.most)
     else if (before.ports !== null) this.tell(bridge, busiest(before.ports, ports), rates.most)
     else this.clock.after(CONFIRM_MS, () => this.running && this.measure([name]))
   }
 
-  private portsOf(bridge: string): ReadonlyMap<string, number> {
-    const counters = this.driver.counters(this.driver.portsOf(bridge).map(({ name }) => name))
+  private *portsOf(bridge: string): AskingSteps<ReadonlyMap<string, number>> {
+    const ports = yield* this.answerTo(this.driver.portsOf(bridge))
+    const counters = yield* this.answerTo(this.driver.counters(ports.map(({ name }) => name)))
     return new Map([...counters].map(([name, { received }]) => [name, received]))
+  }
+
+  /** Nothing follows an answer after a stop. */
+  private *answerTo<T>(answer: Eventual<T>): AskingSteps<T> {
+    const result = yield* answerTo(answer)
+    if (!this.running) throw new Error('stopped')
+    return result
   }
 
   private tell({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {

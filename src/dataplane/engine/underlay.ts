@@ -3,7 +3,9 @@ import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver } from '../driver.ts'
+import { allAnswered, type Eventual, whenAnswered } from '../eventual.ts'
 import type { NextHop } from '../model.ts'
+import { orUnknown, thrownByClock, UNKNOWN } from './lost-answers.ts'
 
 /** How often next hops are looked up without a hint: the kernel does not notify every change, such as routes that went with an address. */
 const POLL_MS = 1000
@@ -14,11 +16,21 @@ const AT_A_TIME = 128
 
 type Changed = (nextHop: NextHop | null) => void
 
+interface Watched {
+  /** Undefined before the first answer. */
+  nextHop: NextHop | null | undefined
+  readonly changed: Changed
+  /** Whether the driver has been asked, and has not answered yet. */
+  isAsked: boolean
+  /** Whether it is to be asked once more then: of two questions, the older answer could come last. */
+  isDue: boolean
+}
+
 /** The next hops of addresses by the main table, as they change. */
 export class Underlay implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: Changed }>()
+  private readonly watched = new Map<Ip, Watched>()
   private polling = false
   private hinted = false
   /** How long the last complete lookup took, or the present one has taken so far. */
@@ -31,10 +43,12 @@ export class Underlay implements Closable {
 
   watchNextHop(ip: Ip, changed: Changed): void {
     assert(!this.watched.has(ip), 'an address has two followers')
-    const nextHop = this.driver.nextHopTo(ip)
-    this.watched.set(ip, { nextHop, changed })
+    // where this throws, the address is not watched
+    const answer = this.driver.nextHopTo(ip)
+    const one = { nextHop: undefined, changed, isAsked: false, isDue: false }
+    this.watched.set(ip, one)
     if (!this.polling) this.pollLater()
-    changed(nextHop)
+    void this.take(ip, one, answer)
   }
 
   unwatchNextHop(ip: Ip): void {
@@ -67,17 +81,36 @@ export class Underlay implements Closable {
 
   private askSome(ips: Ip[], done: () => void): void {
     const start = this.clock.now()
-    for (const ip of ips.splice(0, AT_A_TIME)) this.ask(ip)
-    this.tookMs += this.clock.now() - start
-    if (ips.length > 0) this.clock.soon(() => this.askSome(ips, done))
-    else done()
+    const answers = allAnswered(ips.splice(0, AT_A_TIME).map((ip) => this.ask(ip)))
+    void whenAnswered(answers, () => {
+      this.tookMs += this.clock.now() - start
+      if (ips.length > 0) this.clock.soon(() => this.askSome(ips, done))
+      else done()
+    })
   }
 
-  private ask(ip: Ip): void {
+  private ask(ip: Ip): Eventual<void> {
     const one = this.watched.get(ip)
     if (one === undefined) return
-    const nextHop = this.driver.nextHopTo(ip)
-    if (nextHopKey(nextHop) === nextHopKey(one.nextHop)) return
+    one.isDue = one.isAsked
+    if (one.isAsked) return
+    return this.take(ip, one, this.driver.nextHopTo(ip))
+  }
+
+  private take(ip: Ip, one: Watched, answer: Eventual<NextHop | null>): Eventual<void> {
+    one.isAsked = answer instanceof Promise
+    const taken = whenAnswered(orUnknown(answer), (nextHop) => {
+      one.isAsked = false
+      // the address may have lost its follower meanwhile, and may have another one
+      if (this.watched.get(ip) !== one) return
+      if (nextHop !== UNKNOWN) this.note(one, nextHop)
+      if (one.isDue) return this.ask(ip)
+    })
+    return taken instanceof Promise ? thrownByClock(this.clock, taken) : taken
+  }
+
+  private note(one: Watched, nextHop: NextHop | null): void {
+    if (one.nextHop !== undefined && nextHopKey(nextHop) === nextHopKey(one.nextHop)) return
     one.nextHop = nextHop
     one.changed(nextHop)
   }

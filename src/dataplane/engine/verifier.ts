@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Driver, Link } from '../driver.ts'
+import { answerTo, type Eventual, whenAnswered } from '../eventual.ts'
 import { identity, observedPort } from '../kinds/index.ts'
 import { isPlaced } from '../kinds/link-step.ts'
 import type { Comparison, Entry, Fault, Interface, Verification } from '../model.ts'
@@ -24,8 +25,8 @@ export interface VerifierDependencies {
   readonly drift: Drift
 }
 
-/** Undefined: something else may have its turn; a promise: go on when it is settled. */
-type Steps<R = void> = Generator<Promise<unknown> | undefined, R>
+/** Undefined: something else may have its turn; a promise: go on with its result. */
+type Steps<R = void> = Generator<Promise<unknown> | undefined, R, unknown>
 
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
   faults: Fault[]
@@ -73,11 +74,8 @@ export class Verifier implements Closable {
   }
 
   /** Unwanted links with our mark; they are never deleted automatically. */
-  orphans(): readonly Interface[] {
-    return this.driver.ownedLinks().filter(({ name }) => {
-      const device = this.devices.all.get(name)
-      return device === undefined || (device.link === null && device.leavingLink === null)
-    })
+  orphans(): Eventual<readonly Interface[]> {
+    return whenAnswered(this.driver.ownedLinks(), (links) => links.filter((link) => this.isOrphan(link)))
   }
 
   /** Pending callers of a comparison get no answer after this. */
@@ -105,12 +103,12 @@ export class Verifier implements Closable {
       steps.return()
     }
     return new Promise((resolve, reject) => {
-      const turn = () => {
+      const turn = (result?: unknown) => {
         this.hurry = null
         if (isOver) return
         const begun = this.clock.now()
         try {
-          const { done, value: answer } = lost === null ? steps.next() : steps.throw(lost.error)
+          const { done, value: answer } = lost === null ? steps.next(result) : steps.throw(lost.error)
           lost = null
           if (done) {
             this.last = comparisonOf(tally, this.clock.epoch())
@@ -136,18 +134,20 @@ export class Verifier implements Closable {
   }
 
   private *steps(tally: Tally): Steps {
+    const orphans = yield* answerTo(this.orphans())
     for (const device of [...this.devices.all.values()]) {
       if (!this.devices.isCurrent(device)) continue
-      const isAnother = this.isAnother(device)
       try {
+        const isAnother = yield* this.isAnother(device)
         if (device.index !== null || device.link !== null || device.port !== null)
           yield* this.verifyDevice(device, tally)
+        if (isAnother) this.devices.suspect(device)
       } catch (error) {
         tally.unreadable.push({ device: device.name, reason: (error as Error).message })
       }
-      if (isAnother) this.devices.suspect(device)
     }
-    tally.orphans = this.orphans()
+    // those that were wanted or removed meanwhile are none
+    tally.orphans = orphans.filter((link) => this.isOrphan(link))
     const { failed, pending } = this.statuses.counts()
     tally.failed = failed + this.statuses.unremovedCount()
     tally.pending = pending
@@ -176,8 +176,9 @@ export class Verifier implements Closable {
 
   /** The present faults of a device, except those that are being worked on. */
   private *look(device: Device): Steps<Fault[]> {
-    const link = this.driver.link(device.name)
-    const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
+    const link = yield* answerTo(this.driver.link(device.name))
+    const placeFaults = yield* this.placeFaults(device, link)
+    const faults = placeFaults.filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults
     const observation = new DeviceDump(device, this.driver.dump(device.name))
     for (;;) {
@@ -203,10 +204,26 @@ export class Verifier implements Closable {
     return faults
   }
 
+  /** Links and ports that are not as wanted. */
+  private *placeFaults({ link: wanted, port }: Device, link: Link | undefined): Steps<Fault[]> {
+    const isRight = wanted === null || (yield* answerTo(isAsWanted(wanted, link, this.driver)))
+    const fault = link === undefined ? 'missing' : 'different'
+    const faults: Fault[] = []
+    if (wanted !== null && !isRight) faults.push({ fault, entry: wanted, found: null })
+    if (port !== null && (link === undefined || !isPlaced(port, link)))
+      faults.push({ fault, entry: port, found: link === undefined ? null : observedPort(link) })
+    return faults
+  }
+
   /** Whether its interface came, went or was replaced without a notification. */
-  private isAnother(device: Device): boolean {
-    const index = this.driver.link(device.name)?.index ?? null
-    return index !== device.index && !this.devices.isUnplaced(device)
+  private *isAnother(device: Device): Steps<boolean> {
+    const link = yield* answerTo(this.driver.link(device.name))
+    return (link?.index ?? null) !== device.index && !this.devices.isUnplaced(device)
+  }
+
+  private isOrphan({ name }: Interface): boolean {
+    const device = this.devices.all.get(name)
+    return device === undefined || (device.link === null && device.leavingLink === null)
   }
 
   private isBelieved(entry: Entry): boolean {
@@ -241,16 +258,4 @@ function comparisonOf({ entries, missing, different, extra }: Tally, at: number)
 
 function isWaiting(waiting: ReturnType<AnyTable['pending']>, { fault, entry }: Fault): boolean {
   return fault !== 'extra' && waiting.size > 0 && waiting.has(entry as Parameters<typeof waiting.has>[0])
-}
-
-/** Links and ports that are not as wanted. */
-function* placeFaults(
-  { link: wanted, port }: Device,
-  link: Link | undefined,
-  driver: Driver,
-): Generator<Fault, void> {
-  const fault = link === undefined ? 'missing' : 'different'
-  if (wanted !== null && !isAsWanted(wanted, link, driver)) yield { fault, entry: wanted, found: null }
-  if (port === null || (link !== undefined && isPlaced(port, link))) return
-  yield { fault, entry: port, found: link === undefined ? null : observedPort(link) }
 }

@@ -1,4 +1,5 @@
 import { type Driver, isOwned, type Link, type ObservedEntry, type OwnedObject } from '../driver.ts'
+import type { Eventual } from '../eventual.ts'
 import { identity, type TableEntry } from '../kinds/index.ts'
 import type { Bridge, LocalMac, Port, VrfPort } from '../model.ts'
 import type { Refused } from '../refusal.ts'
@@ -12,19 +13,24 @@ export interface OwnedEntryScope {
 
 /** Everything with our mark: entries on these external devices and of VRFs first, then links, bridges after their ports, then what these used. */
 export async function ownedObjects(driver: Driver, scope: OwnedEntryScope): Promise<OwnedObject[]> {
-  const links = driver.ownedLinks()
+  const links = await driver.ownedLinks()
   const vrfs = links.filter(({ table }) => table !== null)
   const bridges = links.filter(({ kind }) => kind === 'bridge')
   const others = links.filter(({ kind }) => kind !== 'bridge')
   return [
     ...(await entriesOf(driver, scope, vrfs)),
-    ...vrfs.flatMap(({ name }) => vrfPorts(driver, name)),
-    ...scope.bridges.flatMap((bridge) => isolationOf(driver, bridge, scope)),
-    ...bridges.flatMap(({ name }) => externalPorts(driver, name)),
+    ...(await eachOf(vrfs, ({ name }) => vrfPorts(driver, name))),
+    ...(await eachOf(scope.bridges, (bridge) => isolationOf(driver, bridge, scope))),
+    ...(await eachOf(bridges, ({ name }) => externalPorts(driver, name))),
     ...together(driver, others, LINKS_A_REQUEST),
     ...together(driver, bridges, BRIDGES_A_REQUEST),
-    ...driver.otherOwned(),
+    ...(await driver.otherOwned()),
   ]
+}
+
+/** The answers for all of them, in one list. */
+async function eachOf<T, R>(all: readonly T[], ask: (one: T) => Eventual<readonly R[]>): Promise<R[]> {
+  return (await Promise.all(all.map(ask))).flat()
 }
 
 /** The kernel blocks all other link changes while it deletes links: some 20 ms for each bridge, and once for all other links together. */
@@ -38,8 +44,12 @@ async function entriesOf(
   scope: OwnedEntryScope,
   vrfs: readonly Link[],
 ): Promise<OwnedObject[]> {
-  const ports = vrfs.flatMap(({ name }) => driver.portsOf(name))
-  const left = vrfs.filter(({ alias }) => alias === null).flatMap(({ name }) => driver.portsOf(name))
+  const portsOf = ({ name }: Link) => driver.portsOf(name)
+  const ports = await eachOf(vrfs, portsOf)
+  const left = await eachOf(
+    vrfs.filter(({ alias }) => alias === null),
+    portsOf,
+  )
   const object = (entry: TableEntry, what = identity(entry)): OwnedObject => ({
     what,
     remove: async () => (await driver.remove([entry])).get(0) ?? null,
@@ -54,18 +64,22 @@ async function entriesOf(
   return objects
 }
 
-function vrfPorts(driver: Driver, vrf: string): OwnedObject[] {
-  return driver.portsOf(vrf).map(({ name: device }) => {
+async function vrfPorts(driver: Driver, vrf: string): Promise<OwnedObject[]> {
+  return (await driver.portsOf(vrf)).map(({ name: device }) => {
     const port: VrfPort = { kind: 'vrf-port', device, vrf }
     return { what: `${identity(port)} of ${vrf}`, remove: () => driver.removeDevice(port) }
   })
 }
 
-function isolationOf(driver: Driver, device: string, { localMacs }: OwnedEntryScope): OwnedObject[] {
+async function isolationOf(
+  driver: Driver,
+  device: string,
+  { localMacs }: OwnedEntryScope,
+): Promise<OwnedObject[]> {
   const bridge: Bridge = { kind: 'bridge', device, external: true, alias: '' }
   const local = new Set(localMacs.map((entry) => entry.device))
-  const attached = driver.portsOf(device).filter(({ name }) => local.has(name))
-  if (driver.link(device) === undefined || driver.isolationOf(device).by === null) return []
+  const attached = (await driver.portsOf(device)).filter(({ name }) => local.has(name))
+  if ((await driver.link(device)) === undefined || (await driver.isolationOf(device)).by === null) return []
   const release = async () => {
     for (const { name } of attached)
       await driver.removeDevice({ ...LEAVING, external: true, device: name, bridge: device })
@@ -75,8 +89,8 @@ function isolationOf(driver: Driver, device: string, { localMacs }: OwnedEntrySc
 }
 
 /** The external ports of an owned bridge: one without a bridge would hand its VMs' frames to the host. */
-function externalPorts(driver: Driver, bridge: string): OwnedObject[] {
-  const ports = driver.portsOf(bridge).filter((link) => !isOwned(link))
+async function externalPorts(driver: Driver, bridge: string): Promise<OwnedObject[]> {
+  const ports = (await driver.portsOf(bridge)).filter((link) => !isOwned(link))
   return ports.map(({ name: device }) => {
     const port: Port = { ...LEAVING, device, bridge }
     return { what: `${identity(port)} of ${bridge}`, remove: () => driver.removeDevice(port) }

@@ -2,12 +2,13 @@ import type { PersistentClock } from '../../clock.ts'
 import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
+import type { Eventual } from '../eventual.ts'
 import type { EntryStatus } from '../model.ts'
 import { answers, type Lists } from '../view.ts'
 import { type Call, type Calls, CHANGES, type Order, type Report, type Slice } from './messages.ts'
 import { type PackedStatuses, packStatuses, unpack } from './packing.ts'
 
-type Walk = Iterator<Slice>
+type Walk = Iterator<Eventual<Slice>>
 
 export interface HostDependencies {
   /** Options of the loop. */
@@ -125,7 +126,7 @@ export class ThreadHost {
     return this.lastWalk
   }
 
-  private slice(walk: number): Slice | null {
+  private slice(walk: number): Eventual<Slice | null> {
     const next = this.walks.get(walk)?.next()
     if (next !== undefined && !next.done) return next.value
     this.walks.delete(walk)

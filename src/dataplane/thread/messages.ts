@@ -2,7 +2,7 @@ import type { DaemonEvent } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { NeededSetting } from '../engine/settings.ts'
 import type { Eventual } from '../eventual.ts'
-import type { DataplaneQueries } from '../kernel-queries.ts'
+import type { DataplaneQueries, MaybeAsync } from '../kernel-queries.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
 import type { BellHandles } from './bell.ts'
@@ -23,7 +23,7 @@ export interface ThreadData {
 }
 
 /** Queries of the thread; it answers in any order. */
-export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find' | 'summary'> {
+export interface Calls extends MaybeAsync<DataplaneQueries>, Pick<Answers, 'counts' | 'find' | 'summary'> {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]>
   gone(entries: readonly Entry[]): Promise<void>
   rename(device: string, name: string): Eventual<boolean>
@@ -31,7 +31,7 @@ export interface Calls extends DataplaneQueries, Pick<Answers, 'counts' | 'find'
   /** Begins to walk a list; returns a number for it. */
   walk(list: keyof Lists, devices?: ReadonlySet<string>): number
   /** The next slice of it; null after the last. */
-  slice(walk: number): Slice | null
+  slice(walk: number): Eventual<Slice | null>
   /** Ends a walk before its end. */
   abandon(walk: number): void
   stop(): Promise<void>

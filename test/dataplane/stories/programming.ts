@@ -81,7 +81,8 @@ export function programming(t: Fixture): void {
 
   test('the interface and the VXLAN device of a bridge can be asked for', async () => {
     await wantInPlace(...e.network)
-    expect(t.dataplane.interfaceNamed('vx0')).toMatchObject({
+    const { lab, dataplane } = t
+    expect(await lab.wait(dataplane.interfaceNamed('vx0'))).toMatchObject({
       name: 'vx0',
       index: t.lab.indexOf('vx0'),
       kind: 'vxlan',
@@ -90,10 +91,10 @@ export function programming(t: Fixture): void {
       up: true,
       vni: e.VNI,
     })
-    expect(t.dataplane.interfaceNamed('none')).toBeUndefined()
-    expect(t.dataplane.vxlanIn('br0', e.VNI)?.name).toBe('vx0')
-    expect(t.dataplane.vxlanIn('br0', 1)).toBeUndefined()
-    expect(t.dataplane.vxlanIn('none', 1)).toBeUndefined()
+    expect(await lab.wait(dataplane.interfaceNamed('none'))).toBeUndefined()
+    expect(await lab.wait(dataplane.vxlanIn('br0', e.VNI))).toMatchObject({ name: 'vx0' })
+    expect(await lab.wait(dataplane.vxlanIn('br0', 1))).toBeUndefined()
+    expect(await lab.wait(dataplane.vxlanIn('none', 1))).toBeUndefined()
   })
 
   test('VTEPs may have IPv6 addresses', async () => {
