@@ -1,4 +1,4 @@
-import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import { maskPrefix, type Prefix, prefixKeyOf } from '../bgp/nlri/prefix.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
@@ -248,8 +248,4 @@ function without<T>(all: readonly T[], one: T): readonly T[] {
   const rest = all.filter((other) => other !== one)
   // a copy has no spare capacity
   return rest.length === 0 ? NOTHING : rest.slice()
-}
-
-function prefixKeyOf({ ip, length }: Prefix): string {
-  return String.fromCharCode(length) + ip
 }

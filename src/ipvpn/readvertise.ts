@@ -1,5 +1,5 @@
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
-import type { Prefix } from '../bgp/nlri/prefix.ts'
+import { type Prefix, prefixKeyOf } from '../bgp/nlri/prefix.ts'
 import type { Route, Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
@@ -252,8 +252,4 @@ function isSame(a: Eligible, b: Eligible | undefined): boolean {
     a.localPref === b.localPref &&
     a.hashOrder === b.hashOrder
   )
-}
-
-function prefixKeyOf({ ip, length }: Prefix): string {
-  return String.fromCharCode(length) + ip
 }
