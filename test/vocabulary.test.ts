@@ -73,15 +73,16 @@ beforeAll(() => {
     if (file !== 'test/vocabulary.test.ts') trees.set(file, syntaxOf(file, readFileSync(file, 'utf8')))
 }, 60_000)
 
-test('an exported type name is declared once', () => {
+test('a type name of src is declared once, exported or not', () => {
   const declared = new Map<string, string[]>()
   for (const [file, tree] of trees) {
     if (!file.startsWith('src/')) continue
     visit(tree, (node) => {
+      if (TYPES.includes(node.type)) {
+        const { name } = node['id'] as { readonly name: string }
+        ensure(declared, name, () => []).push(file)
+      }
       if (node.type !== 'ExportNamedDeclaration') return
-      const declaration = node['declaration'] as (Syntax & { readonly id?: { name: string } }) | null
-      if (declaration?.id && TYPES.includes(declaration.type))
-        ensure(declared, declaration.id.name, () => []).push(file)
       for (const { local, exported } of (node['specifiers'] ?? []) as Record<string, { name: string }>[])
         if (local?.name !== exported?.name) ensure(declared, exported!.name, () => []).push(`${file} (alias)`)
     })

@@ -40,10 +40,13 @@ export interface PortSurvey {
   readonly uplinks: readonly (readonly string[])[]
 }
 
-type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'>
+type SurveyedDriver = Pick<
+  Driver,
+  'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'
+>
 
 /** Gathers all of it in one call: separate questions to another thread would each cost a round trip. */
-export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
+export function survey(asked: PortQuestion, kernel: SurveyedDriver): PortSurvey {
   const named = (name: string | null) => (name === null ? undefined : kernel.link(name))
   const port = named(asked.port)
   const linuxBridge = named(asked.linuxBridge)
@@ -67,12 +70,12 @@ export function survey(asked: PortQuestion, kernel: Kernel): PortSurvey {
   }
 }
 
-function hostAddressOf({ name }: Interface, kernel: Kernel): Ip | null {
+function hostAddressOf({ name }: Interface, kernel: SurveyedDriver): Ip | null {
   const own = kernel.nodeAddresses().find(({ ip }) => !isLinkLocal(ip) && kernel.holderOf(ip) === name)
   return own?.ip ?? null
 }
 
-function lowersOf({ lower }: Interface, kernel: Kernel): string[] {
+function lowersOf({ lower }: Interface, kernel: SurveyedDriver): string[] {
   const lowers: string[] = []
   for (let next = lower; next !== null && !lowers.includes(next); ) {
     lowers.push(next)
@@ -81,13 +84,13 @@ function lowersOf({ lower }: Interface, kernel: Kernel): string[] {
   return lowers
 }
 
-function deviceOf(uplink: Uplink, kernel: Kernel): string | null {
+function deviceOf(uplink: Uplink, kernel: SurveyedDriver): string | null {
   if ('holds' in uplink) return kernel.holderOf(uplink.holds)
   return 'leadsTo' in uplink ? (kernel.nextHopTo(uplink.leadsTo)?.device ?? null) : uplink.device
 }
 
 /** The interface, and all interfaces that it stands on. */
-function stackOf(device: string, kernel: Kernel): string[] {
+function stackOf(device: string, kernel: SurveyedDriver): string[] {
   const stack = new Set([device])
   for (const name of stack) {
     const link = kernel.link(name)

@@ -134,14 +134,14 @@ function readHeader(r: Reader, findings: Finding[]): Header | null {
   return { start, flags, code, length }
 }
 
-type Report = (severity: Severity, subcode: number, reason: string) => void
+type ReportFinding = (severity: Severity, subcode: number, reason: string) => void
 
 function decodeOne(
   r: Reader,
   header: Header,
   attributes: Attributes,
   session: SessionContext,
-  report: Report,
+  report: ReportFinding,
 ): void {
   const codec = byCode.get(header.code)
   if (codec === undefined) {
@@ -166,7 +166,7 @@ function assign<F extends AttributeField>(attributes: Attributes, field: F, valu
   attributes[field] = value
 }
 
-function checkFlags(flags: number, wanted: number, severity: Severity, report: Report): void {
+function checkFlags(flags: number, wanted: number, severity: Severity, report: ReportFinding): void {
   if (((flags ^ wanted) & (Optional | Transitive)) === 0) return
   report(
     severity,
@@ -176,7 +176,12 @@ function checkFlags(flags: number, wanted: number, severity: Severity, report: R
 }
 
 /** Optional transitive attributes are passed on with the partial bit, others dropped (RFC 4271 §5). */
-function keepUnknown(r: Reader, { flags, code }: Header, attributes: Attributes, report: Report): void {
+function keepUnknown(
+  r: Reader,
+  { flags, code }: Header,
+  attributes: Attributes,
+  report: ReportFinding,
+): void {
   if ((flags & Optional) === 0) {
     report('reset', UpdateSubcode.UnrecognizedWellKnownAttribute, `unknown well-known attribute ${code}`)
   } else if ((flags & Transitive) !== 0) {

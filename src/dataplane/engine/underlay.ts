@@ -12,13 +12,13 @@ const REST = 9
 /** Addresses looked up at a time, so that many of them hold up no other work. */
 const AT_A_TIME = 128
 
-type Changed = (nextHop: NextHop | null) => void
+type NextHopListener = (nextHop: NextHop | null) => void
 
 /** The next hops of addresses by the main table, as they change. */
 export class Underlay implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
-  private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: Changed }>()
+  private readonly watched = new Map<Ip, { nextHop: NextHop | null; readonly changed: NextHopListener }>()
   private polling = false
   private hinted = false
   /** How long the last complete lookup took, or the present one has taken so far. */
@@ -29,7 +29,7 @@ export class Underlay implements Closable {
     this.driver = driver
   }
 
-  watchNextHop(ip: Ip, changed: Changed): void {
+  watchNextHop(ip: Ip, changed: NextHopListener): void {
     assert(!this.watched.has(ip), 'an address has two followers')
     const nextHop = this.driver.nextHopTo(ip)
     this.watched.set(ip, { nextHop, changed })

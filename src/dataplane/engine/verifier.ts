@@ -25,7 +25,7 @@ export interface VerifierDependencies {
 }
 
 /** Undefined: something else may have its turn; a promise: go on when it is settled. */
-type Steps<R = void> = Generator<Promise<unknown> | undefined, R>
+type VerificationSteps<R = void> = Generator<Promise<unknown> | undefined, R>
 
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
   faults: Fault[]
@@ -135,7 +135,7 @@ export class Verifier implements Closable {
     })
   }
 
-  private *steps(tally: Tally): Steps {
+  private *steps(tally: Tally): VerificationSteps {
     for (const device of [...this.devices.all.values()]) {
       if (!this.devices.isCurrent(device)) continue
       const isAnother = this.isAnother(device)
@@ -155,7 +155,7 @@ export class Verifier implements Closable {
     tally.outdated = [...this.devices.all.values()].filter(isOutdated).map(({ name }) => name)
   }
 
-  private *verifyDevice(device: Device, tally: Tally): Steps {
+  private *verifyDevice(device: Device, tally: Tally): VerificationSteps {
     const first = new Map<string, Fault>()
     for (const fault of yield* this.look(device)) first.set(identity(fault.entry), fault)
     const certain =
@@ -175,7 +175,7 @@ export class Verifier implements Closable {
   }
 
   /** The present faults of a device, except those that are being worked on. */
-  private *look(device: Device): Steps<Fault[]> {
+  private *look(device: Device): VerificationSteps<Fault[]> {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults

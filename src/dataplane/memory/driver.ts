@@ -30,7 +30,7 @@ import { remoteMacsOf } from './kinds.ts'
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
 
-interface Fault {
+interface InjectedRefusal {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
   readonly refusal: Refusal
   left: number
@@ -55,7 +55,7 @@ export class MemoryDriver implements Driver {
   private readonly pretend: ((name: string) => boolean) | null
   private listener: ChangeListener | null = null
   private notices: ((listener: ChangeListener) => void)[] = []
-  private faults: Fault[] = []
+  private faults: InjectedRefusal[] = []
 
   constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
     this.clock = clock
@@ -64,7 +64,7 @@ export class MemoryDriver implements Driver {
   }
 
   /** Refuses to set or remove the next `times` entries that match. */
-  fail(matches: Fault['matches'], refusal: Refusal, times = 1): void {
+  fail(matches: InjectedRefusal['matches'], refusal: Refusal, times = 1): void {
     this.faults.push({ matches, refusal, left: times })
   }
 
