@@ -26,6 +26,7 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/setaside|keptaside/i, 'quarantined'],
 
   [/untold|\btold|istold|whiletold/i, 'reported'],
+  [/^(is)?tell/i, 'report, notify, answer, emit'],
   [/heard/i, 'received, notified'],
   [/\bsaid|\bsay$/i, 'advertised, output'],
   [/foreign|given(bridge|vxlan)/i, 'external'],
@@ -95,7 +96,7 @@ test('names have the words of RFCs and the kernel', () => {
   const wrong = new Set<string>()
   for (const [file, tree] of trees) {
     visit(tree, (node) => {
-      const name = node.type === 'Identifier' ? String(node['name']) : ''
+      const name = /^(Private)?Identifier$/.test(node.type) ? String(node['name']) : ''
       if (name === '' || KEPT.has(name) || KEPT.has(`${file}: ${name}`)) return
       const instead =
         isOfBgp(file) && /neighbour(?!As)/i.test(name)

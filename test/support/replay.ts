@@ -11,7 +11,7 @@ import { identity } from '../../src/dataplane/kinds/index.ts'
 import type { Dataplane, Entry } from '../../src/dataplane/model.ts'
 import {
   callName,
-  isTelling,
+  isOneWay,
   RECORDING_VERSION,
   type RecordedEvent,
   type RecordingHeader,
@@ -209,7 +209,7 @@ class ReplayDataplane {
           const call = callName(verb, args)
           const callback = args.find((one) => typeof one === 'function')
           if (callback !== undefined) this.callbacks.set(call, callback as () => void)
-          return isTelling(verb) ? undefined : this.ask(call)
+          return isOneWay(verb) ? undefined : this.ask(call)
         }
       },
     })

@@ -86,7 +86,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
       },
       wake: () => {
         // the next links may take long
-        this.waiters.tellGone()
+        this.waiters.answerGone()
         this.schedule()
       },
     })
@@ -303,7 +303,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     this.handle()
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
-        if (this.waiters.tellSettled()) this.devices.disturb()
+        if (this.waiters.answerSettled()) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
@@ -317,7 +317,7 @@ export class Reconciler implements Dataplane, DataplaneQueries {
     // before the desired state changes, or notifications of our own changes would pass for those of others
     this.driver.poll()
     if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
-    else this.waiters.tellGone()
+    else this.waiters.answerGone()
   }
 
   /** Acts on notifications of the kernel. */

@@ -60,7 +60,7 @@ export class MemoryDriver implements Driver {
   constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
     this.clock = clock
     this.pretend = pretend ?? null
-    this.kernel = new MemoryKernel((notice) => this.tell(notice))
+    this.kernel = new MemoryKernel((notice) => this.notify(notice))
   }
 
   /** Refuses to set or remove the next `times` entries that match. */
@@ -71,7 +71,7 @@ export class MemoryDriver implements Driver {
   /** Drops the pending notifications, and reports the loss. */
   overrun(): void {
     this.notices = []
-    this.tell((listener) => listener.overrun())
+    this.notify((listener) => listener.overrun())
   }
 
   /** Whether the kernel holds exactly this entry; of a remote MAC both halves, of a link the adjustable options too. */
@@ -319,7 +319,7 @@ export class MemoryDriver implements Driver {
     return table !== null || (master !== null && (this.kernel.links.get(master)?.table ?? null) !== null)
   }
 
-  private tell(notice: (listener: ChangeListener) => void): void {
+  private notify(notice: (listener: ChangeListener) => void): void {
     if (this.listener === null) return
     if (this.notices.length === 0) this.clock.soon(() => this.poll())
     this.notices.push(notice)

@@ -280,7 +280,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   }
 
   private handle(report: Report): void {
-    switch (report.tell) {
+    switch (report.type) {
       case 'result':
         this.asked.get(report.id)?.resolve(report.result)
         this.asked.delete(report.id)
