@@ -9,6 +9,7 @@ const TYPES = ['TSInterfaceDeclaration', 'TSTypeAliasDeclaration', 'ClassDeclara
 const BANNED: readonly (readonly [RegExp, string])[] = [
   [/announc/i, 'advertise'],
   [/observer|sighting/i, 'ChangeListener, ObservedEntry'],
+  [/^observe$/, 'dump'],
   [/shaken|\bshake/i, 'disrupted'],
   [/hush/i, 'mute'],
   [/heed/i, 'handle'],
@@ -38,6 +39,7 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 const KEPT: ReadonlySet<string> = new Set([
   'announced',
   'applicable',
+  'src/rest/metrics/event-counters.ts: observe',
   'src/vpn/state.ts: footprint',
   'src/vpn/state.ts: givenBridge',
   'src/vpn/state.ts: givenVxlan',
@@ -65,8 +67,12 @@ const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
 const KEPT_LINES =
   /^export const BLACKHOLE_ALIAS = |chanter:dead end|ovs-preplug|pre-plugging|plugged"?: true|can't unplug|[Ww]ill plug |only plug an evpn|\bplug\b.*\birb\b|the key `plug`|plug: z\.object/
 
-/** Whether a neighbour would be a BGP peer there; elsewhere it is an ARP or ND entry. */
-const isOfBgp = (file: string): boolean => /^(src|test)\/bgp\/|^src\/rest\/peers/.test(file)
+/** Words of names that have another one in these files. */
+const BANNED_IN: readonly (readonly [files: RegExp, name: RegExp, string])[] = [
+  // elsewhere it is an ARP or ND entry
+  [/^(src|test)\/bgp\/|^src\/rest\/peers/, /neighbour(?!As)/i, 'peer'],
+  [/^(src|test)\/dataplane\/|^test\/kernel\//, /^look(?!Up)/, 'dump, present'],
+]
 
 const trees = new Map<string, Syntax>()
 beforeAll(() => {
@@ -99,9 +105,8 @@ test('names have the words of RFCs and the kernel', () => {
       const name = /^(Private)?Identifier$/.test(node.type) ? String(node['name']) : ''
       if (name === '' || KEPT.has(name) || KEPT.has(`${file}: ${name}`)) return
       const instead =
-        isOfBgp(file) && /neighbour(?!As)/i.test(name)
-          ? 'peer'
-          : BANNED.find(([pattern]) => pattern.test(name))?.[1]
+        BANNED.find(([pattern]) => pattern.test(name))?.[1] ??
+        BANNED_IN.find(([files, pattern]) => files.test(file) && pattern.test(name))?.[2]
       if (instead !== undefined) wrong.add(`${file}: ${name} (${instead})`)
     })
   }

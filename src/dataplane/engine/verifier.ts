@@ -157,11 +157,13 @@ export class Verifier implements Closable {
 
   private *verifyDevice(device: Device, tally: Tally): VerificationSteps {
     const first = new Map<string, Fault>()
-    for (const fault of yield* this.look(device)) first.set(identity(fault.entry), fault)
+    for (const fault of yield* this.faultsOf(device)) first.set(identity(fault.entry), fault)
     const certain =
       first.size === 0
         ? []
-        : (yield* this.look(device)).filter(({ entry, fault }) => first.get(identity(entry))?.fault === fault)
+        : (yield* this.faultsOf(device)).filter(
+            ({ entry, fault }) => first.get(identity(entry))?.fault === fault,
+          )
     if (!this.devices.isCurrent(device)) return
     tally.devices++
     tally.entries += device.size
@@ -175,7 +177,7 @@ export class Verifier implements Closable {
   }
 
   /** The present faults of a device, except those that are being worked on. */
-  private *look(device: Device): VerificationSteps<Fault[]> {
+  private *faultsOf(device: Device): VerificationSteps<Fault[]> {
     const link = this.driver.link(device.name)
     const faults = [...placeFaults(device, link, this.driver)].filter(({ entry }) => this.isBelieved(entry))
     if (link === undefined || device.index === null) return faults

@@ -17,7 +17,7 @@ export function readDestination({ dst, vni }: RawNeighbour, drift: FdbDrift | nu
 }
 
 /** The FDB entries of a device, its bridge's for it included. */
-export function* lookFdb({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
+export function* dumpFdbEntries({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
   if (kind !== 'vxlan' && (master === null || routing !== null)) return
   const entries = dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), neighbour)
   yield* kind === 'vxlan' && master !== null ? whole(entries) : entries
