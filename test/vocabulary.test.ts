@@ -62,6 +62,7 @@ const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\b(is|are) told\b/i, 'reported, advertised, gets'],
   [/\bannounces\b/i, 'advertises'],
   [/\bsaid\b/i, 'advertised, sent, printed'],
+  [/'NETWORK'|\bNETWORK {2}/, 'INSTANCE'],
 ]
 /** The lines that have one all the same: names that are stored, and the words of bagpipe-bgp. */
 const KEPT_LINES =
@@ -72,6 +73,7 @@ const BANNED_IN: readonly (readonly [files: RegExp, name: RegExp, string])[] = [
   // elsewhere it is an ARP or ND entry
   [/^(src|test)\/bgp\/|^src\/rest\/peers/, /neighbour(?!As)/i, 'peer'],
   [/^(src|test)\/dataplane\/|^test\/kernel\//, /^look(?!Up)/, 'dump, present'],
+  [/^src\/(evpn|ipvpn|vpn|rest)\/|^src\/cli\/status/, /^networks?$/i, 'instance'],
 ]
 
 const trees = new Map<string, Syntax>()

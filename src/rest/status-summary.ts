@@ -58,11 +58,11 @@ interface KernelSummary extends DataplaneSummary {
 }
 
 async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<KernelSummary> {
-  const networks = [...vpns.instances.values()].flatMap((one) =>
+  const instances = [...vpns.instances.values()].flatMap((one) =>
     one.type === 'evpn' ? [{ id: one.macVrf.config.id, bridge: one.forwarding.bridge }] : [],
   )
-  const summary = await dataplane.summary(networks.map(({ bridge }) => bridge))
-  return { ...summary, isolated: isolation(networks, summary.isolation) }
+  const summary = await dataplane.summary(instances.map(({ bridge }) => bridge))
+  return { ...summary, isolated: isolation(instances, summary.isolation) }
 }
 
 function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: KernelSummary): ServicesSummary {
@@ -106,12 +106,12 @@ function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
 }
 
 function isolation(
-  networks: readonly { readonly id: string; readonly bridge: string }[],
+  instances: readonly { readonly id: string; readonly bridge: string }[],
   found: readonly Isolation[],
 ) {
   const by = { xdp: 0, tc: 0 }
   const open: { instance: string; bridge: string; reason: string }[] = []
-  for (const [i, { id, bridge }] of networks.entries()) {
+  for (const [i, { id, bridge }] of instances.entries()) {
     const { by: means = null, reason = null } = found[i] ?? {}
     if (means !== null) by[means]++
     else if (reason !== null) open.push({ instance: id, bridge, reason })
