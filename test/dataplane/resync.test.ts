@@ -17,7 +17,7 @@ beforeEach(async () => {
   lab.addInterface('tap1')
   warnings = []
   const { clock, driver } = lab
-  driver.watch = () => {} // it hears of no change
+  driver.watch = () => {} // it gets no notification
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
   dataplane = new Reconciler({ clock, driver, events: logged(log, clock), resyncMs: RESYNC_MS })
   dataplane.start()

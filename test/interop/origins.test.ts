@@ -67,7 +67,7 @@ function leave(): void {
 }
 
 /** Waits until the session receives more. */
-async function hears(before: number, what: string): Promise<void> {
+async function receives(before: number, what: string): Promise<void> {
   await lab.eventually(`${what} is answered with a message`, async () => {
     const received = session!.received.length
     return received > before ? { value: received } : { seen: `${received} messages` }
@@ -92,7 +92,7 @@ async function configure(origins: readonly Origin[], run: (step: string) => Prom
       done.add(step)
       const before = session!.received.length
       await run(step)
-      await hears(before, step)
+      await receives(before, step)
     }
   }
 }
