@@ -190,6 +190,9 @@ function keepUnknown(
   }
 }
 
+/** Attributes that a route does not have: they are folded into others when read, and derived from them when written. */
+export const FOLDED_FIELDS = ['as4Path', 'as4Aggregator'] as const
+
 /**
  * AS4_PATH and AS4_AGGREGATOR count only from a peer without 4-octet AS numbers, and only while no other speaker aggregated
  * the route (RFC 6793 §4.1, §4.2.3).
@@ -201,8 +204,7 @@ function foldAs4(attributes: Attributes, { fourOctetAs }: SessionContext): void 
     if (aggregator2 !== null && aggregator4 !== null) attributes.aggregator = aggregator4
     if (path !== null && path4 !== null) attributes.asPath = mergeAs4Path(path, path4)
   }
-  attributes.as4Path = null
-  attributes.as4Aggregator = null
+  for (const field of FOLDED_FIELDS) attributes[field] = null
 }
 
 /** Writes all but the attributes that carry NLRI, in the order of their codes. */
@@ -237,6 +239,13 @@ export function writeAttribute(w: Writer, flags: number, code: number, body: () 
   w.u16(length)
   w.bytes(long)
 }
+
+/** The IANA names of attributes that a route may have, by their names in the looking glass. */
+export const attributeNames: ReadonlyMap<string, string> = new Map(
+  [...byCode.values()]
+    .filter(({ field }) => !FOLDED_FIELDS.some((folded) => folded === field))
+    .map(({ shownAs, name }) => [shownAs, name]),
+)
 
 /** The attributes that are present, by their names in the looking glass; ORIGIN IGP and an empty AS_PATH are omitted. */
 export function formatAttributes(attributes: Attributes): Record<string, string> {
