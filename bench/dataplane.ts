@@ -159,7 +159,7 @@ function print(line: string): void {
 
 enterNewNamespace()
 const thread = openThread()
-enterNewNamespace() // the thread stays where it is, and hears of nothing that is done here
+enterNewNamespace() // the thread stays where it is, and gets no notification of what is done here
 for (const count of [10_000, 100_000]) {
   print(`${count} pairs: ${Math.round(await bytesPerPair(count))} bytes a pair`)
   const limits: number[] = []

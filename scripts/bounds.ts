@@ -33,10 +33,10 @@ function connect(stage: Bound['at']): Promise<TcpPeer> {
   const attempt = async () => {
     const peer = newConnection()
     try {
-      await peer.hears(MessageType.Open)
+      await peer.receives(MessageType.Open)
       if (stage === 'OpenSent') return { value: peer }
       peer.send(openMessage())
-      await peer.hears(MessageType.Keepalive)
+      await peer.receives(MessageType.Keepalive)
       if (stage === 'Established') peer.keepAlive().send(KEEPALIVE)
       return { value: peer }
     } catch (error) {
@@ -68,7 +68,7 @@ function survives(peer: RealPeer): Promise<boolean> {
     if (peer.failure !== undefined) return { value: false }
     const probe = newConnection()
     try {
-      await probe.hears(MessageType.Open)
+      await probe.receives(MessageType.Open)
       return { value: peer.failure === undefined }
     } finally {
       probe.hangUp()

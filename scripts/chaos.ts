@@ -38,7 +38,7 @@ try {
       played = step
       return true
     },
-    tell(line) {
+    report(line) {
       const at = ((performance.now() - started) / 1000).toFixed(1).padStart(6)
       history.push(line)
       console.log(`${at} s  ${line}`)

@@ -17,7 +17,7 @@ const { values } = parseArgs({
   },
 })
 
-if (values.engine) tellEngine()
+if (values.engine) reportEngine()
 
 const started = performance.now()
 const seconds = (): string => ((performance.now() - started) / 1000).toFixed(1)
@@ -43,8 +43,8 @@ console.log(
 )
 process.exit(failed === 0 ? 0 : 1)
 
-/** Only tells which engine there is; or why none, with exit code 1. */
-function tellEngine(): never {
+/** Only reports which engine there is; or why none, with exit code 1. */
+function reportEngine(): never {
   try {
     console.log(Engine.find().version())
     process.exit(0)

@@ -46,7 +46,7 @@ export class ServiceManager {
     if (this.path === undefined) return
     this.status = service.status()
     this.notify('READY=1', `STATUS=${this.status}`)
-    this.every(STATUS_MS, () => this.tellStatus(service))
+    this.every(STATUS_MS, () => this.notifyStatus(service))
     if (this.watchdogMs > 0) this.watch(service)
   }
 
@@ -81,7 +81,7 @@ export class ServiceManager {
     this.every(this.watchdogMs / KEEP_ALIVES, () => void keepAlive())
   }
 
-  private tellStatus(service: Service): void {
+  private notifyStatus(service: Service): void {
     const status = service.status()
     if (status === this.status) return
     this.status = status

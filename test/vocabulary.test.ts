@@ -9,6 +9,7 @@ const TYPES = ['TSInterfaceDeclaration', 'TSTypeAliasDeclaration', 'ClassDeclara
 const BANNED: readonly (readonly [RegExp, string])[] = [
   [/announc/i, 'advertise'],
   [/observer|sighting/i, 'ChangeListener, ObservedEntry'],
+  [/^observe$/, 'dump'],
   [/shaken|\bshake/i, 'disrupted'],
   [/hush/i, 'mute'],
   [/heed/i, 'handle'],
@@ -26,7 +27,10 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
   [/setaside|keptaside/i, 'quarantined'],
 
   [/untold|\btold|istold|whiletold/i, 'reported'],
-  [/heard/i, 'received, notified'],
+  [/^(is)?tell/i, 'report, notify, answer, emit'],
+  [/heard|^hears?$/i, 'received, notified'],
+  [/\bterms$|Terms$/, 'options, context'],
+  [/^[A-Z]\w*(Facts|Parts)$/, 'options, context, dependencies'],
   [/\bsaid|\bsay$/i, 'advertised, output'],
   [/foreign|given(bridge|vxlan)/i, 'external'],
   [/(no|some|any|every)body/i, 'the peer, program, node or client that is meant'],
@@ -35,8 +39,12 @@ const BANNED: readonly (readonly [RegExp, string])[] = [
 
 /** Names that are stored, or that the bagpipe-bgp contract has; some of them in one file only. */
 const KEPT: ReadonlySet<string> = new Set([
-  'announced',
   'applicable',
+  'src/api/looking-glass.ts: announced',
+  'src/rest/looking-glass/capabilities.ts: announced',
+  'test/interop/reflectors.test.ts: announced',
+  'test/rest/peers.test.ts: announced',
+  'src/rest/metrics/event-counters.ts: observe',
   'src/vpn/state.ts: footprint',
   'src/vpn/state.ts: givenBridge',
   'src/vpn/state.ts: givenVxlan',
@@ -56,16 +64,24 @@ const BANNED_PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bput (back|right)\b/i, 'repair, restore, set back'],
   [/\bcables?\b(?! work)/i, 'veth pair'],
   [/plug(?!in)/i, 'IRB, join, attach, port'],
-  [/\b(is|are) told\b/i, 'reported, advertised, gets'],
   [/\bannounces\b/i, 'advertises'],
+  [/\b(un)?told\b/i, 'advertised, reported, requested'],
+  [/\bheard\b/i, 'received, notified'],
+  [/\bterms\b/i, 'options, context'],
   [/\bsaid\b/i, 'advertised, sent, printed'],
+  [/'NETWORK'|\bNETWORK {2}/, 'INSTANCE'],
 ]
 /** The lines that have one all the same: names that are stored, and the words of bagpipe-bgp. */
 const KEPT_LINES =
   /^export const BLACKHOLE_ALIAS = |chanter:dead end|ovs-preplug|pre-plugging|plugged"?: true|can't unplug|[Ww]ill plug |only plug an evpn|\bplug\b.*\birb\b|the key `plug`|plug: z\.object/
 
-/** Whether a neighbour would be a BGP peer there; elsewhere it is an ARP or ND entry. */
-const isOfBgp = (file: string): boolean => /^(src|test)\/bgp\/|^src\/rest\/peers/.test(file)
+/** Words of names that have another one in these files. */
+const BANNED_IN: readonly (readonly [files: RegExp, name: RegExp, string])[] = [
+  // elsewhere it is an ARP or ND entry
+  [/^(src|test)\/bgp\/|^src\/rest\/peers/, /neighbour(?!As)/i, 'peer'],
+  [/^(src|test)\/dataplane\/|^test\/kernel\//, /^look(?!Up)/, 'dump, present'],
+  [/^src\/(evpn|ipvpn|vpn|rest)\/|^src\/cli\/status/, /^networks?$/i, 'instance'],
+]
 
 const trees = new Map<string, Syntax>()
 beforeAll(() => {
@@ -73,15 +89,16 @@ beforeAll(() => {
     if (file !== 'test/vocabulary.test.ts') trees.set(file, syntaxOf(file, readFileSync(file, 'utf8')))
 }, 60_000)
 
-test('an exported type name is declared once', () => {
+test('a type name of src is declared once, exported or not', () => {
   const declared = new Map<string, string[]>()
   for (const [file, tree] of trees) {
     if (!file.startsWith('src/')) continue
     visit(tree, (node) => {
+      if (TYPES.includes(node.type)) {
+        const { name } = node['id'] as { readonly name: string }
+        ensure(declared, name, () => []).push(file)
+      }
       if (node.type !== 'ExportNamedDeclaration') return
-      const declaration = node['declaration'] as (Syntax & { readonly id?: { name: string } }) | null
-      if (declaration?.id && TYPES.includes(declaration.type))
-        ensure(declared, declaration.id.name, () => []).push(file)
       for (const { local, exported } of (node['specifiers'] ?? []) as Record<string, { name: string }>[])
         if (local?.name !== exported?.name) ensure(declared, exported!.name, () => []).push(`${file} (alias)`)
     })
@@ -94,12 +111,11 @@ test('names have the words of RFCs and the kernel', () => {
   const wrong = new Set<string>()
   for (const [file, tree] of trees) {
     visit(tree, (node) => {
-      const name = node.type === 'Identifier' ? String(node['name']) : ''
+      const name = /^(Private)?Identifier$/.test(node.type) ? String(node['name']) : ''
       if (name === '' || KEPT.has(name) || KEPT.has(`${file}: ${name}`)) return
       const instead =
-        isOfBgp(file) && /neighbour(?!As)/i.test(name)
-          ? 'peer'
-          : BANNED.find(([pattern]) => pattern.test(name))?.[1]
+        BANNED.find(([pattern]) => pattern.test(name))?.[1] ??
+        BANNED_IN.find(([files, pattern]) => files.test(file) && pattern.test(name))?.[2]
       if (instead !== undefined) wrong.add(`${file}: ${name} (${instead})`)
     })
   }
@@ -111,6 +127,8 @@ test('comments, titles, messages and documents have them too', () => {
   const documents = globSync([
     '*.md',
     'docs/**/*.md',
+    'fixtures/**/*.md',
+    'package.json',
     'bin/*',
     'deploy/*',
     'containers/*',

@@ -4,10 +4,13 @@ import { entryKind } from './entry-kinds.ts'
 import { peerSummary } from './peers.ts'
 import { anything, count, link, list } from './shapes.ts'
 
+/** The texts of path attributes by their names; an attribute that is not decoded is `attribute-` and its code. */
+export const routeAttributes = z.record(z.string(), z.string())
+
 /** A route in the words of bagpipe-bgp. */
 export const shownRoute = z.strictObject({
   'afi-safi': z.string(),
-  attributes: z.record(z.string(), z.string()),
+  attributes: routeAttributes,
   next_hop: z.string().nullable(),
   route_targets: list(z.string()).optional(),
   source: z.strictObject({ id: z.string(), href: z.string() }),

@@ -67,12 +67,12 @@ export const cleanup = command({
   },
 })
 
-interface Settings {
+interface CleanupSettings {
   readonly stateFile: string | null
   readonly api: Server
 }
 
-async function settings(args: { readonly 'state-file'?: string | undefined }): Promise<Settings> {
+async function settings(args: { readonly 'state-file'?: string | undefined }): Promise<CleanupSettings> {
   const stateFile = args['state-file']
   if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
   const { checkConfig, readOrigin } = await import('../config/load.ts')

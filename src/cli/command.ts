@@ -4,7 +4,7 @@ import { suggest } from '../config/suggest.ts'
 /** An error for the operator: one line, exit code 1. */
 export class CliError extends Error {}
 
-interface Definition<O extends Record<string, Options>> {
+interface CommandDefinition<O extends Record<string, Options>> {
   /** Name and positional arguments in yargs' notation. */
   readonly usage: string
   readonly describe: string
@@ -15,7 +15,9 @@ interface Definition<O extends Record<string, Options>> {
 }
 
 /** A subcommand; it also checks what yargs does not: misspelt options get a hint, single values come once, numbers are numbers. */
-export function command<const O extends Record<string, Options>>(definition: Definition<O>): CommandModule {
+export function command<const O extends Record<string, Options>>(
+  definition: CommandDefinition<O>,
+): CommandModule {
   const [name = ''] = definition.usage.split(' ')
   const refuse = (message: string) =>
     new CliError(`${message.replace(/\s+/g, ' ').trim()}; see chanter ${name} --help`)
@@ -42,7 +44,7 @@ const YARGS_OWN = ['_', '$0', 'help', 'h', 'version']
 
 function problemWith(
   args: Arguments,
-  { usage, options }: Definition<Record<string, Options>>,
+  { usage, options }: CommandDefinition<Record<string, Options>>,
 ): string | undefined {
   const known = new Map<string, Options>()
   for (const [name, option] of Object.entries(options)) {

@@ -129,7 +129,7 @@ export async function pingBothWays({ lab, pairs, story }: Scene): Promise<void> 
   }
 }
 
-interface Port {
+interface ListedPort {
   readonly endpoints: readonly { readonly mac_address: string; readonly ip_address: string }[]
 }
 
@@ -140,7 +140,7 @@ export async function showTable({ pairs, story }: Scene): Promise<void> {
   const rows = await Promise.all(
     nodes.map(async ({ daemon, vm }) => {
       const mac = formatMac(vm.mac)
-      const ports = await fetchJson<Record<string, Port>>(
+      const ports = await fetchJson<Record<string, ListedPort>>(
         daemon.api,
         `/looking-glass/vpns/instances/${INSTANCE}/ports`,
       )

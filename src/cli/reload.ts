@@ -58,9 +58,9 @@ function peerLines({ peer, change, resets_session, options }: ReloadReport['peer
   return options.map((option) => line(`peer ${peer}`, option, effect))
 }
 
-type Change = ReloadReport['peers'][number]['options'][number]
+type ReportedChange = ReloadReport['peers'][number]['options'][number]
 
-function line(subject: string, { option, before, after }: Change, effect: string): string {
+function line(subject: string, { option, before, after }: ReportedChange, effect: string): string {
   return `${subject} ${option}: ${text(before)} -> ${text(after)}${effect}`
 }
 

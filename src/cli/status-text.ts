@@ -199,7 +199,7 @@ export function entriesText(entries: readonly ListedEntry[]): string {
     next_try === null ? '' : formatTime(next_try),
     reason ?? '',
   ])
-  return formatColumns([['STATE', 'ENTRY', 'NETWORK', 'SINCE', 'TRIES', 'NEXT TRY', 'WHY'], ...rows])
+  return formatColumns([['STATE', 'ENTRY', 'INSTANCE', 'SINCE', 'TRIES', 'NEXT TRY', 'WHY'], ...rows])
 }
 
 const STATES = {

@@ -15,12 +15,12 @@ export interface Peers {
   readonly sections: readonly string[]
 }
 
-type Shown = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+type ShownSections = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 /** Options in their displayed form: by section, and by the name of a peer or of a prefix of peers. */
 export interface ShownOptions {
-  readonly sections: Shown
-  readonly peers: Shown
+  readonly sections: ShownSections
+  readonly peers: ShownSections
 }
 
 /** `named`: the sections in which a driver is named. */
@@ -154,7 +154,7 @@ function apiConfig(API: Settings['API']) {
 function effective(
   { sections: { DEFAULT: _, ...sections }, peers }: ShownOptions,
   ofPeers: readonly string[],
-): Shown {
+): ShownSections {
   return {
     ...sections,
     ...Object.fromEntries(ofPeers.map((name) => [`${PEER_SECTION}${name}`, peers[name] ?? {}])),

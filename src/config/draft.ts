@@ -16,13 +16,13 @@ export interface ReadValues {
   readonly findings: readonly ConfigFinding[]
 }
 
-type Shape = Readonly<Record<string, z.ZodType>>
+type SectionShape = Readonly<Record<string, z.ZodType>>
 
 /** Reads each given value once, and the defaults of the others. */
 export function readValues(known: Known, text: ConfigText, located: LocatedOptions): ReadValues {
   const findings: ConfigFinding[] = []
   const absent: ConfigFinding[] = []
-  const read = (section: string, shape: Shape, names: Iterable<string>): Record<string, unknown> => {
+  const read = (section: string, shape: SectionShape, names: Iterable<string>): Record<string, unknown> => {
     const values: Record<string, unknown> = {}
     for (const name of names) {
       const assignment = located.given.get(section)?.get(name)

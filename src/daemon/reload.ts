@@ -128,7 +128,7 @@ export class Reloader {
     speaker.setTimes(times)
     const listening = speaker.setPeers(peers, clients)
     this.enable(before)
-    this.tell(report, before)
+    this.emitChanges(report, before)
     await listening
   }
 
@@ -147,7 +147,7 @@ export class Reloader {
     }
   }
 
-  private tell({ options, warnings }: ReloadReport, before: Config): void {
+  private emitChanges({ options, warnings }: ReloadReport, before: Config): void {
     const { events } = this.dependencies
     for (const { section, option, before, after, needs_restart } of options)
       events.emit({

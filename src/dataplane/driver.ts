@@ -112,7 +112,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
 export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   /** Starts to report changes to `listener`. */
   watch(listener: ChangeListener): void
-  /** Reports at once the changes that happened before the call, as far as the driver has heard of them. */
+  /** Reports at once the changes that happened before the call, as far as they have reached the driver. */
   poll(): void
   /**
    * Lets the driver drop notifications of bulk changes: of entries set with our mark while `sets` is on, and of entries with our mark

@@ -41,14 +41,17 @@ export interface PortSurvey {
   readonly uplinks: readonly (readonly string[])[]
 }
 
-type Kernel = Pick<Driver, 'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'>
+type SurveyedDriver = Pick<
+  Driver,
+  'link' | 'holderOf' | 'nextHopTo' | 'portsOf' | 'ownAddressIn' | 'nodeAddresses'
+>
 
 /** Gathers all of it in one call: separate questions to another thread would each cost a round trip. */
-export function survey(asked: PortQuestion, kernel: Kernel): Eventual<PortSurvey> {
+export function survey(asked: PortQuestion, kernel: SurveyedDriver): Eventual<PortSurvey> {
   return takeSteps(surveySteps(asked, kernel))
 }
 
-function* surveySteps(asked: PortQuestion, kernel: Kernel): AskingSteps<PortSurvey> {
+function* surveySteps(asked: PortQuestion, kernel: SurveyedDriver): AskingSteps<PortSurvey> {
   const port = yield* linkNamed(asked.port, kernel)
   const linuxBridge = yield* linkNamed(asked.linuxBridge, kernel)
   const bridge = asked.bridge ?? linuxBridge?.name ?? null
@@ -64,17 +67,17 @@ function* surveySteps(asked: PortQuestion, kernel: Kernel): AskingSteps<PortSurv
   }
 }
 
-function* linkNamed(name: string | null, kernel: Kernel): AskingSteps<Link | undefined> {
+function* linkNamed(name: string | null, kernel: SurveyedDriver): AskingSteps<Link | undefined> {
   return name === null ? undefined : yield* answerTo(kernel.link(name))
 }
 
-function* hostAddressOf({ name }: Interface, kernel: Kernel): AskingSteps<Ip | null> {
+function* hostAddressOf({ name }: Interface, kernel: SurveyedDriver): AskingSteps<Ip | null> {
   for (const { ip } of yield* answerTo(kernel.nodeAddresses()))
     if (!isLinkLocal(ip) && (yield* answerTo(kernel.holderOf(ip))) === name) return ip
   return null
 }
 
-function* lowersOf({ lower }: Interface, kernel: Kernel): AskingSteps<string[]> {
+function* lowersOf({ lower }: Interface, kernel: SurveyedDriver): AskingSteps<string[]> {
   const lowers: string[] = []
   for (let next = lower; next !== null && !lowers.includes(next); ) {
     lowers.push(next)
@@ -83,7 +86,7 @@ function* lowersOf({ lower }: Interface, kernel: Kernel): AskingSteps<string[]> 
   return lowers
 }
 
-function* stacksOf(uplinks: readonly Uplink[], kernel: Kernel): AskingSteps<(readonly string[])[]> {
+function* stacksOf(uplinks: readonly Uplink[], kernel: SurveyedDriver): AskingSteps<(readonly string[])[]> {
   const stacks = new Map<string, readonly string[]>()
   const found: (readonly string[])[] = []
   for (const uplink of uplinks) {
@@ -95,14 +98,14 @@ function* stacksOf(uplinks: readonly Uplink[], kernel: Kernel): AskingSteps<(rea
   return found
 }
 
-function* deviceOf(uplink: Uplink, kernel: Kernel): AskingSteps<string | null> {
+function* deviceOf(uplink: Uplink, kernel: SurveyedDriver): AskingSteps<string | null> {
   if ('holds' in uplink) return yield* answerTo(kernel.holderOf(uplink.holds))
   if ('device' in uplink) return uplink.device
   return (yield* answerTo(kernel.nextHopTo(uplink.leadsTo)))?.device ?? null
 }
 
 /** The interface, and all interfaces that it stands on. */
-function* stackOf(device: string, kernel: Kernel): AskingSteps<string[]> {
+function* stackOf(device: string, kernel: SurveyedDriver): AskingSteps<string[]> {
   const stack = new Set([device])
   for (const name of stack) {
     const link = yield* answerTo(kernel.link(name))

@@ -29,7 +29,7 @@ export class FloodList {
     const tunnel = 'reason' in found ? null : found
     this.routes.set(route.key, { route, tunnel })
     if (tunnel === null) return
-    const key = tunnelKey(tunnel)
+    const key = vxlanTunnelKey(tunnel)
     this.users.set(key, ensure(this.users, key, () => 0) + 1)
     this.forwarding.addFlood(tunnel)
   }
@@ -38,7 +38,7 @@ export class FloodList {
     const tunnel = this.routes.get(routeKey)?.tunnel ?? null
     this.routes.delete(routeKey)
     if (tunnel === null) return
-    const key = tunnelKey(tunnel)
+    const key = vxlanTunnelKey(tunnel)
     const left = ensure(this.users, key, () => 1) - 1
     if (left > 0) {
       this.users.set(key, left)
@@ -59,6 +59,6 @@ export class FloodList {
   }
 }
 
-function tunnelKey({ dst, vni }: VxlanTunnel): string {
+function vxlanTunnelKey({ dst, vni }: VxlanTunnel): string {
   return `${vni} ${dst}`
 }

@@ -32,7 +32,7 @@ const HIGHEST = 0xffff_ffff
 /** Sequences from here on are the time of the attach, in seconds since 1970: no address moves as often. */
 const FIRST_TIME = 1_000_000_000
 
-interface LocalMac {
+interface AttachedMac {
   sequence: number
   /** The highest received since, where that is higher: a move is a rise of it, however many routes carry it. */
   highest: number
@@ -53,7 +53,7 @@ interface LocalMac {
 export class Mobility {
   private readonly options: MobilityOptions
   private readonly completeness: Completeness
-  private readonly local = new Map<Mac, LocalMac>()
+  private readonly local = new Map<Mac, AttachedMac>()
   /** Recent moves of each address, here or away. */
   private readonly moves = new Map<Mac, number[]>()
   private readonly duplicates = new Map<Mac, number>()
@@ -146,7 +146,7 @@ export class Mobility {
   }
 
   /** Two new attachments both do this: the later one wins, as far as clocks agree. */
-  private outbidOnce(mac: Mac, local: LocalMac, sequence: number): boolean {
+  private outbidOnce(mac: Mac, local: AttachedMac, sequence: number): boolean {
     const before = local.sequence
     local.outbid = true
     local.sequence = Math.max(this.next(mac, sequence), local.attachedEpoch)
@@ -171,14 +171,14 @@ export class Mobility {
   }
 
   /** Whether a received route is older than the attach. */
-  private isOlder(local: LocalMac, sequence: number): boolean {
+  private isOlder(local: AttachedMac, sequence: number): boolean {
     if (local.outbid) return false
     if (sequence >= FIRST_TIME && sequence !== local.attachedEpoch) return sequence < local.attachedEpoch
     return this.isFresh(local)
   }
 
   /** Whether a received route may belong to an import that has only just begun. */
-  private isFresh({ attachedAt, isEarly }: LocalMac): boolean {
+  private isFresh({ attachedAt, isEarly }: AttachedMac): boolean {
     const now = this.completeness.now()
     if (attachedAt >= this.listeningSince && now - this.listeningSince < NEWS_MS) return true
     return isEarly && now < this.completeness.newsUntil

@@ -1,4 +1,4 @@
-import { maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
+import { maskPrefix, type Prefix, prefixKeyOf } from '../bgp/nlri/prefix.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
 import { labelOf } from '../bgp/values/label.ts'
 import { type Ip, isIpv4 } from '../values/address.ts'
@@ -21,7 +21,7 @@ import {
 } from './select.ts'
 
 /** The routes, endpoints and result of a prefix. There are many, most of one route: empty parts are shared. */
-interface Known {
+interface KnownPrefix {
   readonly prefix: Prefix
   local: readonly Addressed[]
   learned: readonly VpnRoute[]
@@ -44,7 +44,7 @@ export class Prefixes implements Closable {
   private readonly context: RouteSelectionContext
   /** Addresses of this node, by the number of endpoints that have them as gateway. */
   private readonly gateways = new Map<Ip, number>()
-  private readonly known = new Map<string, Known>()
+  private readonly known = new Map<string, KnownPrefix>()
   /** Many routes have the same attributes. */
   private readonly paths = new WeakMap<AttributeSet, TransportPath>()
   private readonly unlisten: readonly (() => void)[]
@@ -174,7 +174,7 @@ export class Prefixes implements Closable {
     if (known !== undefined) this.refresh(known)
   }
 
-  private of(prefix: Prefix): Known {
+  private of(prefix: Prefix): KnownPrefix {
     return ensure(this.known, prefixKeyOf(prefix), () => ({
       prefix,
       local: NOTHING,
@@ -185,19 +185,19 @@ export class Prefixes implements Closable {
   }
 
   /** The learned routes that forwarding uses; a prefix behind a local endpoint is nowhere else. */
-  private pathsTo({ local, learned }: Known): readonly VpnRoute[] {
+  private pathsTo({ local, learned }: KnownPrefix): readonly VpnRoute[] {
     if (chooseLocal(local).length > 0) return []
     return choosePaths(learned.filter((route) => unusable(route, this.context) === null))
   }
 
-  private refresh(known: Known): void {
+  private refresh(known: KnownPrefix): void {
     const { prefix, local, learned, forwarded } = known
     known.forwarded = this.forwarding.setRoute(prefix, this.hopsTo(known), forwarded)
     this.refreshProxies(known)
     if (local.length === 0 && learned.length === 0) this.known.delete(prefixKeyOf(prefix))
   }
 
-  private hopsTo(known: Known): readonly VrfHop[] {
+  private hopsTo(known: KnownPrefix): readonly VrfHop[] {
     const { prefix, local } = known
     const hops: VrfHop[] = this.pathsTo(known).map((route) => this.hopOf(route, prefix))
     if (local.length === 0) return hops
@@ -229,7 +229,7 @@ export class Prefixes implements Closable {
     return source.peer === null && set.nextHop === this.edge.address && labelOf(nlri.label) === label
   }
 
-  private refreshProxies(known: Known): void {
+  private refreshProxies(known: KnownPrefix): void {
     const { prefix, forwarded, proxies } = known
     const { ip, length } = prefix
     if (isIpv4(ip) || length !== hostPrefix(ip).length) return
@@ -248,8 +248,4 @@ function without<T>(all: readonly T[], one: T): readonly T[] {
   const rest = all.filter((other) => other !== one)
   // a copy has no spare capacity
   return rest.length === 0 ? NOTHING : rest.slice()
-}
-
-function prefixKeyOf({ ip, length }: Prefix): string {
-  return String.fromCharCode(length) + ip
 }

@@ -31,7 +31,7 @@ export interface ProviderEdgeView {
 
 /** The attributes of a route that asks for each of these transports. */
 const TUNNEL_TYPES: Readonly<
-  Record<TransportType, readonly [announced: number, ...others: readonly number[]]>
+  Record<TransportType, readonly [advertised: number, ...others: readonly number[]]>
 > = {
   mpls: [TunnelType.Mpls],
   gre: [TunnelType.Gre, TunnelType.MplsInGre],

@@ -1,5 +1,5 @@
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
-import type { Prefix } from '../bgp/nlri/prefix.ts'
+import { type Prefix, prefixKeyOf } from '../bgp/nlri/prefix.ts'
 import type { Route, Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
@@ -33,7 +33,7 @@ export function isReadvertising(targets: ReadvertiseTargets | null): boolean {
 }
 
 /** The routes of a prefix. */
-interface Known {
+interface LearnedPrefix {
   readonly prefix: Prefix
   readonly routes: Set<VpnRoute>
 }
@@ -41,7 +41,7 @@ interface Known {
 /** An endpoint for which prefixes are re-advertised, and its advertisements. */
 interface ReadvertisingEndpoint {
   readonly endpoint: Eligible
-  readonly advertised: Map<Known, VpnAdvertisement>
+  readonly advertised: Map<LearnedPrefix, VpnAdvertisement>
 }
 
 /** An endpoint with a route distinguisher for re-advertised prefixes. */
@@ -65,10 +65,10 @@ export class Readvertisement implements Importer<VpnRoute>, Closable {
   private readonly origin: Origin
   private readonly endpoints: ReadonlyMap<string, IpEndpoint>
   /** By prefix. */
-  private readonly learned = new Map<string, Known>()
+  private readonly learned = new Map<string, LearnedPrefix>()
   private readonly active = new Map<string, ReadvertisingEndpoint>()
   /** Prefixes whose advertisements may have to change. */
-  private readonly pending = new Set<Known>()
+  private readonly pending = new Set<LearnedPrefix>()
   /** Advertisements for endpoints that are gone. */
   private readonly leaving: ReadvertisingEndpoint['advertised'][] = []
   private isBusy = false
@@ -121,7 +121,7 @@ export class Readvertisement implements Importer<VpnRoute>, Closable {
     if (before === route) return
     if (before !== undefined) this.unlearn(before)
     const { ip, length } = route.nlri
-    const known = ensure<string, Known>(this.learned, prefixKeyOf(route.nlri), () => ({
+    const known = ensure<string, LearnedPrefix>(this.learned, prefixKeyOf(route.nlri), () => ({
       prefix: { ip, length },
       routes: new Set(),
     }))
@@ -173,7 +173,7 @@ export class Readvertisement implements Importer<VpnRoute>, Closable {
     for (const known of this.learned.values()) this.lookAt(known)
   }
 
-  private lookAt(known: Known): void {
+  private lookAt(known: LearnedPrefix): void {
     this.pending.add(known)
     this.start()
   }
@@ -202,7 +202,7 @@ export class Readvertisement implements Importer<VpnRoute>, Closable {
     }
   }
 
-  private *settleAll(known: Known): Iterable<void> {
+  private *settleAll(known: LearnedPrefix): Iterable<void> {
     const { prefix, routes } = known
     const trail = this.trailOf(routes)
     for (const one of this.active.values()) {
@@ -216,7 +216,11 @@ export class Readvertisement implements Importer<VpnRoute>, Closable {
     if (routes.size === 0) this.learned.delete(prefixKeyOf(prefix))
   }
 
-  private settle(known: Known, { endpoint, advertised }: ReadvertisingEndpoint, trail: Trail | null): void {
+  private settle(
+    known: LearnedPrefix,
+    { endpoint, advertised }: ReadvertisingEndpoint,
+    trail: Trail | null,
+  ): void {
     if (trail !== null && this.targets !== null) {
       const rd = ipv4Rd(this.origin.identifier, endpoint.readvertiseRd)
       const advertiser = { ...this.origin, exportTargets: this.targets.to }
@@ -252,8 +256,4 @@ function isSame(a: Eligible, b: Eligible | undefined): boolean {
     a.localPref === b.localPref &&
     a.hashOrder === b.hashOrder
   )
-}
-
-function prefixKeyOf({ ip, length }: Prefix): string {
-  return String.fromCharCode(length) + ip
 }

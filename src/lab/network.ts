@@ -72,12 +72,12 @@ function underlayAddress(address: string): string[] {
   return address.includes(':') ? [`${address}/64`, 'nodad'] : [`${address}/24`]
 }
 
-interface End {
+interface VethEnd {
   readonly namespace: string
   readonly device: string
 }
 
-async function veth(a: End, b: End): Promise<void> {
-  const end = ({ namespace, device }: End) => ['name', device, 'netns', namespace]
+async function veth(a: VethEnd, b: VethEnd): Promise<void> {
+  const end = ({ namespace, device }: VethEnd) => ['name', device, 'netns', namespace]
   await run('ip', 'link', 'add', ...end(a), 'type', 'veth', 'peer', ...end(b))
 }

@@ -4,11 +4,11 @@ import koffi from 'koffi'
 /** The C library that the process itself runs on, glibc or musl. */
 const libc = koffi.load(null)
 
-type Call<Arguments extends unknown[]> = (...args: Arguments) => number
+type CFunction<Arguments extends unknown[]> = (...args: Arguments) => number
 
 /** Binds a C function; it returns the function's result, or the negated errno where it failed. */
-function bound<Arguments extends unknown[]>(prototype: string): Call<Arguments> {
-  const call = libc.func(prototype) as Call<Arguments>
+function bound<Arguments extends unknown[]>(prototype: string): CFunction<Arguments> {
+  const call = libc.func(prototype) as CFunction<Arguments>
   return (...args) => {
     const result = call(...args)
     return result < 0 ? -koffi.errno() : result

@@ -11,7 +11,7 @@ const INFORMATIONAL = 6
 const CUT_OCTETS = 8192
 
 /** A line of the log, parsed. */
-interface Line {
+interface SinkMessage {
   readonly text: string
   readonly severity: number
   readonly fields: Readonly<Record<string, unknown>>
@@ -40,7 +40,7 @@ export function journalSink(facility: number, path = JOURNAL_SOCKET): Sink {
 }
 
 /** Sends each line as a datagram; connects again after a failure. */
-function messageSink(path: string, encode: (line: Line) => Buffer): Sink {
+function messageSink(path: string, encode: (line: SinkMessage) => Buffer): Sink {
   let socket: UnixDatagram | null = null
   const send = (bytes: Buffer): void => {
     socket ??= new UnixDatagram(path)
@@ -74,7 +74,7 @@ function messageSink(path: string, encode: (line: Line) => Buffer): Sink {
   }
 }
 
-function parse(text: string): Line {
+function parse(text: string): SinkMessage {
   const fields: Record<string, unknown> = JSON.parse(text)
   return { text, fields, severity: SEVERITIES[String(fields['level'])] ?? INFORMATIONAL }
 }

@@ -10,7 +10,7 @@ import type { VpnService } from '../vpn/service.ts'
 import {
   callName,
   type InputEvent,
-  isTelling,
+  isOneWay,
   RECORDING_VERSION,
   type RecordingHeader,
   seededRandom,
@@ -93,7 +93,7 @@ export class Recorder {
             target,
             args.map((one) => this.recalled(call, one)),
           )
-          return isTelling(verb) ? result : this.answer(call, result)
+          return isOneWay(verb) ? result : this.answer(call, result)
         }
       },
     })

@@ -65,7 +65,7 @@ export function callName(verb: string, args: readonly unknown[]): string {
   return `${verb} ${JSON.stringify(args.filter((one) => typeof one !== 'function'))}`
 }
 
-const TELLING = {
+const ONE_WAY = {
   want: true,
   unwant: true,
   release: true,
@@ -76,8 +76,8 @@ const TELLING = {
 } as const satisfies Partial<Record<keyof Dataplane, true>>
 
 /** Whether a call of the dataplane has no answer. */
-export function isTelling(verb: string): boolean {
-  return Object.hasOwn(TELLING, verb)
+export function isOneWay(verb: string): boolean {
+  return Object.hasOwn(ONE_WAY, verb)
 }
 
 /** Pseudo-random numbers, the same for the same seed (mulberry32), uniform in [0, 1). */

@@ -23,7 +23,7 @@ import { instanceNamed, json, refuseOthers } from './status.ts'
 import { turn } from './turns.ts'
 
 /** The subject of the question. */
-type Subject = MacOrIp | { readonly prefix: Prefix }
+type ExplainedAddress = MacOrIp | { readonly prefix: Prefix }
 
 /** `GET /explain?address=MAC|IP|PREFIX[&instance=ID]`: the location of the address, and the reason. */
 export function addExplain(app: FastifyInstance, speaker: Speaker, services: ServiceViews | null): void {
@@ -42,7 +42,7 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, services: Ser
   refuseOthers(app, '/explain', ['POST', 'PUT', 'PATCH', 'DELETE'])
 }
 
-function parseSubject(text: string | undefined): Subject {
+function parseSubject(text: string | undefined): ExplainedAddress {
   if (text === undefined)
     throw new RequestError(
       'PARAMETER_MISSING',
@@ -61,13 +61,13 @@ function parseSubject(text: string | undefined): Subject {
   return { prefix: { ip: maskPrefix(given.ip, given.prefixLength), length: given.prefixLength } }
 }
 
-function subjectText(subject: Subject): string {
+function subjectText(subject: ExplainedAddress): string {
   if ('mac' in subject) return formatMac(subject.mac)
   return 'ip' in subject ? formatIp(subject.ip) : formatPrefix(subject.prefix)
 }
 
 async function explained(
-  subject: Subject,
+  subject: ExplainedAddress,
   instance: string | undefined,
   speaker: Speaker,
   services: ServiceViews | null,
@@ -83,7 +83,7 @@ async function explained(
 }
 
 /** The routes in the RIB for the address. */
-async function chainsFor(subject: Subject, speaker: Speaker) {
+async function chainsFor(subject: ExplainedAddress, speaker: Speaker) {
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
   return {
@@ -95,7 +95,7 @@ async function chainsFor(subject: Subject, speaker: Speaker) {
 
 /** The instances that know the address, or `only` that one; where there are none, those that might. */
 async function explain(
-  subject: Subject,
+  subject: ExplainedAddress,
   only: VpnInstance | null,
   speaker: Speaker,
   { vpns, dataplane }: ServiceViews,
@@ -134,7 +134,7 @@ function filteringPeers({ peers }: Speaker): string[] {
 /** Routes for the address outside of the RIB: rejected ones, unreadable NLRI with its octets, and malformed messages, of which there is only a count. */
 function lost(
   peers: readonly BgpPeer[],
-  subject: Subject,
+  subject: ExplainedAddress,
 ): Pick<Explanation, 'quarantined' | 'dropped' | 'malformed'> {
   const octets = 'mac' in subject ? macOctets(subject.mac) : 'ip' in subject ? subject.ip : subject.prefix.ip
   return {
@@ -158,7 +158,7 @@ function lost(
   }
 }
 
-function isAbout({ nlri }: DroppedRoute, subject: Subject): boolean {
+function isAbout({ nlri }: DroppedRoute, subject: ExplainedAddress): boolean {
   if ('mac' in nlri) return 'prefix' in subject ? false : concerns({ nlri }, subject)
   return !('mac' in subject) && 'ip' in nlri && 'length' in nlri && covers(nlri, subject)
 }

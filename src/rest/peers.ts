@@ -11,11 +11,11 @@ import { peerSummary, whyDown } from './looking-glass/peers.ts'
 import { serve } from './serve.ts'
 import { refuseOthers } from './status.ts'
 
-type Action = 'enable' | 'disable' | 'reset' | 'refresh'
+type PeerAction = 'enable' | 'disable' | 'reset' | 'refresh'
 type Act = (peer: BgpPeer, text: string) => void
 
 /** The actions of an operator on a peer; throws `RequestError` where one is impossible. `text` goes to the peer (RFC 9003). */
-const ACTIONS: Readonly<Record<Action, Act>> = {
+const ACTIONS: Readonly<Record<PeerAction, Act>> = {
   enable: (peer) => peer.enable(),
   disable: (peer, text) => peer.disable(text),
   reset(peer, text) {
@@ -30,7 +30,7 @@ const ACTIONS: Readonly<Record<Action, Act>> = {
 const SPEAKING = ['disable', 'reset']
 /** `POST /bgp/peers/{address}/{action}`; answers with the peer's entry in the list of peers. */
 export function addPeers(app: FastifyInstance, { peers }: Speaker, events: EventSink): void {
-  for (const [action, act] of Object.entries(ACTIONS) as [Action, Act][]) {
+  for (const [action, act] of Object.entries(ACTIONS) as [PeerAction, Act][]) {
     const documented = ROUTES[action]
     serve(app, documented, (request, reply) => {
       const { address } = request.params as { readonly address: string }

@@ -2,11 +2,18 @@ import swagger from '@fastify/swagger'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import * as z from 'zod'
 import { ERRORS, type ErrorCode, errorAnswer } from '../api/errors.ts'
+import { routeAttributes } from '../api/looking-glass.ts'
 import { type ApiRoute, ROUTES } from '../api/routes.ts'
+import { attributeNames } from '../bgp/attribute/index.ts'
 import { serve } from './serve.ts'
 import { json, refuseOthers } from './status.ts'
 
 const ERROR = 'Error'
+
+/** The path attributes of a route in the looking glass. */
+const ATTRIBUTE_PROPERTIES = Object.fromEntries(
+  [...attributeNames].map(([shownAs, description]) => [shownAs, { type: 'string' as const, description }]),
+)
 
 /** Adds routes, and `GET /openapi.json`, which documents those that are added by `serve`. */
 export function addDocumented(
@@ -81,7 +88,8 @@ function jsonSchema(type: z.ZodType, io: 'input' | 'output'): object {
   const { $schema: _, ...schema } = z.toJSONSchema(type, {
     io,
     unrepresentable: 'any',
-    override({ jsonSchema: one }) {
+    override({ zodSchema, jsonSchema: one }) {
+      if (zodSchema === routeAttributes) one.properties = ATTRIBUTE_PROPERTIES
       delete one.readOnly
       if (one.maximum === Number.MAX_SAFE_INTEGER) delete one.maximum
       if (one.minimum === Number.MIN_SAFE_INTEGER) delete one.minimum

@@ -18,7 +18,7 @@ interface Bucket {
 
 /** Counts the requests of clients on other machines: a token bucket each. */
 export class RequestRates {
-  /** The client that was heard of last is last. */
+  /** The client of the latest request is last. */
   private readonly buckets = new Map<string, Bucket>()
   /** Monotonic, in milliseconds. */
   private readonly now: () => number

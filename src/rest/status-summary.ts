@@ -52,20 +52,20 @@ export async function statusSummary(views: Views, now: number): Promise<StatusSu
   }
 }
 
-interface Kernel extends DataplaneSummary {
+interface KernelSummary extends DataplaneSummary {
   /** The number of VPNs isolated from the host's IP stack by each means; for the others, the reason. */
   readonly isolated: ReturnType<typeof isolation>
 }
 
-async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<Kernel> {
-  const networks = [...vpns.instances.values()].flatMap((one) =>
+async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<KernelSummary> {
+  const instances = [...vpns.instances.values()].flatMap((one) =>
     one.type === 'evpn' ? [{ id: one.macVrf.config.id, bridge: one.forwarding.bridge }] : [],
   )
-  const summary = await dataplane.summary(networks.map(({ bridge }) => bridge))
-  return { ...summary, isolated: isolation(networks, summary.isolation) }
+  const summary = await dataplane.summary(instances.map(({ bridge }) => bridge))
+  return { ...summary, isolated: isolation(instances, summary.isolation) }
 }
 
-function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: Kernel): ServicesSummary {
+function servicesSummary({ vpns, stateFile }: ServiceViews, kernel: KernelSummary): ServicesSummary {
   let endpoints = 0
   for (const { attachments } of vpns.instances.values()) for (const _ of attachments) endpoints++
   return {
@@ -106,12 +106,12 @@ function* vanishedNodes({ vpns }: Pick<ServiceViews, 'vpns'>) {
 }
 
 function isolation(
-  networks: readonly { readonly id: string; readonly bridge: string }[],
+  instances: readonly { readonly id: string; readonly bridge: string }[],
   found: readonly Isolation[],
 ) {
   const by = { xdp: 0, tc: 0 }
   const open: { instance: string; bridge: string; reason: string }[] = []
-  for (const [i, { id, bridge }] of networks.entries()) {
+  for (const [i, { id, bridge }] of instances.entries()) {
     const { by: means = null, reason = null } = found[i] ?? {}
     if (means !== null) by[means]++
     else if (reason !== null) open.push({ instance: id, bridge, reason })
@@ -121,7 +121,7 @@ function isolation(
 
 function* isolationProblems(
   { vpns }: ServiceViews,
-  { isolated: { open }, vrfGaps }: Kernel,
+  { isolated: { open }, vrfGaps }: KernelSummary,
 ): Iterable<string> {
   for (const [reason, found] of Map.groupBy(open, (one) => one.reason)) {
     const [{ instance, bridge }] = found as [(typeof open)[number]]
@@ -162,7 +162,7 @@ export function whyNotReady({ speaker, startTime }: Views): string | null {
 /** The problems, a sentence each, the worst first. */
 function problemsOf(
   { speaker, services, startTime, logHealth, configProblems }: Views,
-  kernel: Kernel | null,
+  kernel: KernelSummary | null,
   now: number,
 ): string[] {
   const problems: string[] = []
@@ -237,7 +237,7 @@ function* unservedFallbacks({ vpns, drivers }: ServiceViews): Iterable<string> {
       yield `${instance.vrf.config.id}: fallback is not served by the linux driver: packets without a route are dropped; advertise a default route instead`
 }
 
-function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: number): Iterable<string> {
+function* kernelProblems({ dataplane }: ServiceViews, kernel: KernelSummary, now: number): Iterable<string> {
   const { open } = kernel.faults
   if (open !== null)
     yield `the forwarding loop fails since ${formatTime(open.since)}: ${open.reason}; it is tried again each second`
@@ -272,7 +272,7 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: Kernel, now: numbe
     yield `links that bagpipe-bgp left and that still forward: ${left.join(', ')}: ${again(left[0])}`
 }
 
-function* outages({ outages }: Kernel, now: number): Iterable<string> {
+function* outages({ outages }: KernelSummary, now: number): Iterable<string> {
   const long = outages.filter(({ since }) => now - since > LONG_PENDING_MS)
   if (long.length === 0) return
   const some = long
@@ -282,13 +282,13 @@ function* outages({ outages }: Kernel, now: number): Iterable<string> {
   yield `attached ports that pass no traffic: ${some.join(', ')}${others}: set them up, start their VMs, or detach them`
 }
 
-function* tooTight({ tightUnderlays }: Kernel): Iterable<string> {
+function* tooTight({ tightUnderlays }: KernelSummary): Iterable<string> {
   for (const { underlay, room, mtu, isConfigured } of tightUnderlays)
     if (isConfigured)
       yield `vxlan_mtu is ${mtu}, and ${underlay} has room for ${room}: larger packets are fragmented or lost; raise the MTU of ${underlay} by ${mtu - room}, there and along the path, or lower vxlan_mtu`
 }
 
-function* storms({ storms }: Kernel): Iterable<string> {
+function* storms({ storms }: KernelSummary): Iterable<string> {
   for (const { instance, bridge, port, rate } of storms) {
     const from = port === null ? '' : `, most from ${port}`
     yield `${instance}: ${rate} broadcast or multicast frames a second on ${bridge}${from}`

@@ -3,12 +3,12 @@ const SLICE_MS = 3
 /** Items between two clock readings. */
 const ITEMS = 8
 
-interface Waiting {
+interface WaitingRequest {
   readonly resolve: () => void
   readonly isGone: () => boolean
 }
 
-const waiting: Waiting[] = []
+const waiting: WaitingRequest[] = []
 
 /**
  * Resolves when the caller may work for a slice. Each round of the event loop runs one caller, however many wait: a

@@ -16,7 +16,7 @@ import type { AttachRequest, ResolvedRequest } from './request.ts'
 import type { EvpnState, InstanceState, IpState } from './state.ts'
 
 /** A local endpoint of an EVPN instance. */
-type LocalMac = { readonly port: string; readonly mac: Mac }
+type PortMac = { readonly port: string; readonly mac: Mac }
 
 interface InstanceForwarding {
   /** Names of the devices that hold its entries, except ports. */
@@ -38,11 +38,11 @@ export interface EvpnForwarding extends MacVrfForwarding, InstanceForwarding {
   /** The bridge whose frames the host must not receive. */
   readonly bridge: string
   /** The entries of a local endpoint. */
-  endpointEntries(endpoint: LocalMac): Entry[]
+  endpointEntries(endpoint: PortMac): Entry[]
   /** The entries of a gateway. */
   gatewayEntries(gateway: Pick<Gateway, 'port' | 'mac'>): Entry[]
   /** The entries that addresses may have caused, as identities to look up; `local` are endpoints that have them. */
-  addressEntries(macs: Iterable<Mac>, ips: Iterable<Ip>, local: Iterable<LocalMac>): Iterable<Entry>
+  addressEntries(macs: Iterable<Mac>, ips: Iterable<Ip>, local: Iterable<PortMac>): Iterable<Entry>
   /** As `addressEntries`, of the flood list. */
   floodEntries(tunnels: Iterable<VxlanTunnel>): Iterable<Entry>
 }

@@ -5,7 +5,7 @@ import type { ChangedState } from './changed-state.ts'
 import type { Dataplanes } from './dataplanes.ts'
 import type { Keep } from './state.ts'
 
-type Batch = readonly Entry[]
+type PendingEntries = readonly Entry[]
 
 /**
  * Links, ports, local addresses and labels of attachments whose programming or removal is under way. They are written to the state
@@ -16,7 +16,10 @@ export class PendingOperations {
   private readonly changes: ChangedState
   private readonly keep: Keep
   /** The number of each in the state, and its entries there. */
-  private readonly batches = new Map<Batch, { readonly number: number; readonly kept: Batch }>()
+  private readonly batches = new Map<
+    PendingEntries,
+    { readonly number: number; readonly kept: PendingEntries }
+  >()
   private lastNumber = 0
 
   constructor(dataplanes: Dataplanes, changes: ChangedState, keep: Keep) {
@@ -35,8 +38,8 @@ export class PendingOperations {
    * are `needed` by what is in the state, or on `stale` devices.
    */
   async set(
-    batch: Batch,
-    needed: Batch,
+    batch: PendingEntries,
+    needed: PendingEntries,
     stale: ReadonlySet<string>,
   ): Promise<readonly { readonly entry: Entry; readonly status: Status }[]> {
     const known = new Set(needed.map(identity))
@@ -50,7 +53,7 @@ export class PendingOperations {
   }
 
   /** The entries that `set` programmed belong to an attachment now, or were dropped again. */
-  settled(batch: Batch): void {
+  settled(batch: PendingEntries): void {
     const known = this.batches.get(batch)
     if (known === undefined) return
     this.batches.delete(batch)
@@ -58,7 +61,7 @@ export class PendingOperations {
   }
 
   /** Removes entries from the kernel, which happens later. */
-  drop(batch: Batch): void {
+  drop(batch: PendingEntries): void {
     if (batch.length === 0) return
     this.add(batch)
     for (const entry of batch) this.dataplanes.unwant(entry)
@@ -66,21 +69,21 @@ export class PendingOperations {
   }
 
   /** Removes the pending entries of an earlier process; those that are wanted again stay. */
-  restore(entries: Batch): void {
+  restore(entries: PendingEntries): void {
     if (entries.length === 0) return
     this.add(entries)
     this.dataplanes.clear(entries)
     this.follow(entries)
   }
 
-  private follow(batch: Batch): void {
+  private follow(batch: PendingEntries): void {
     void this.dataplanes.gone(batch).then(() => {
       this.settled(batch)
       return this.keep('written')
     })
   }
 
-  private add(batch: Batch, kept = batch): void {
+  private add(batch: PendingEntries, kept = batch): void {
     assert(!this.batches.has(batch), 'entries are written down as pending twice')
     const number = ++this.lastNumber
     this.batches.set(batch, { number, kept })

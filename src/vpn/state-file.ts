@@ -235,7 +235,7 @@ export class StateFile {
     }
     try {
       const read = readState(text)
-      this.tellLosses(path, read)
+      this.reportLosses(path, read)
       return read
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
@@ -247,7 +247,7 @@ export class StateFile {
     }
   }
 
-  private tellLosses(file: string, { torn, damage }: ReadState): void {
+  private reportLosses(file: string, { torn, damage }: ReadState): void {
     if (torn > 0) this.events.emit({ type: 'state-torn', file, octets: torn })
     if (damage === null) return
     const aside = `${this.path}.damaged`

@@ -3,7 +3,7 @@ import type { Mac } from '../values/mac.ts'
 import type { Attachment } from './attachments.ts'
 import type { VpnInstance } from './instance.ts'
 
-type Endpoint = Pick<Attachment, 'mac' | 'ip'>
+type EndpointAddress = Pick<Attachment, 'mac' | 'ip'>
 
 /**
  * Restored attachments that no agent has attached again since the start. Agents attach all their ports again after a start, so one that stays may be of a
@@ -12,7 +12,7 @@ type Endpoint = Pick<Attachment, 'mac' | 'ip'>
 export class Unconfirmed {
   private readonly restored = new Map<string, Map<Mac, Set<Ip | null>>>()
 
-  restore(instanceId: string, { mac, ip }: Endpoint): void {
+  restore(instanceId: string, { mac, ip }: EndpointAddress): void {
     const macs = this.restored.get(instanceId) ?? new Map<Mac, Set<Ip | null>>()
     this.restored.set(instanceId, macs)
     macs.set(mac, (macs.get(mac) ?? new Set()).add(ip))

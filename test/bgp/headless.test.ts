@@ -103,7 +103,7 @@ describe('without any session (headless)', () => {
     expect(held.routes.size).toBe(0)
   })
 
-  test('a peer that is back is not believed too early: it may have to hear from others first', () => {
+  test('a peer that is back is not believed too early: it may have to receive from others first', () => {
     advertise(connect(B), [MAC1, MAC2])
     cut(B)
     const again = connect(B)

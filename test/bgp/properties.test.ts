@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import type { AnyCodec } from '../../src/bgp/attribute/index.ts'
-import { attributeCodecs, decodeAttributes } from '../../src/bgp/attribute/index.ts'
+import { attributeCodecs, decodeAttributes, FOLDED_FIELDS } from '../../src/bgp/attribute/index.ts'
 import { HEADER_LENGTH, MAX_EXTENDED_MESSAGE_LENGTH, MessageType } from '../../src/bgp/constants.ts'
 import { DEFAULT_CONTEXT, type SessionContext } from '../../src/bgp/context.ts'
 import { Malformed, SessionError } from '../../src/bgp/errors.ts'
@@ -80,6 +80,13 @@ const attributeTable = attributeCodecs.map((codec) => [codec.name, codec as unkn
 test('a record without attributes has a field for each, in their order', () => {
   const fields = [...attributeCodecs.map(({ field }) => field), 'unknown']
   expect(Object.entries(noAttributes())).toEqual(fields.map((field) => [field, null]))
+})
+
+test('generated UPDATEs have every attribute that a route can have', () => {
+  const generated = fc.sample(attributesOf(true), 200)
+  const fields = attributeCodecs.map(({ field }) => field)
+  const missing = fields.filter((field) => generated.every((attributes) => attributes[field] === null))
+  expect(missing).toEqual(FOLDED_FIELDS)
 })
 
 describe.each(attributeTable)('attribute %s', (_, codec) => {

@@ -19,7 +19,7 @@ export const REST = WELL_KNOWN + TARGET
 
 export let clock: VirtualClock
 export let speaker: Speaker
-/** Sends; the other, a client like it, hears what is reflected. */
+/** Sends; the other, a client like it, receives what is reflected. */
 export let peer: RawPeer
 export let other: RawPeer
 

@@ -39,8 +39,8 @@ export class Agent {
     this.wanted.set(vm, to)
     this.#unanswered.add(vm)
     const isDone =
-      (from === null || from === to || (await this.#tell('detach', vm, from))) &&
-      (to === null || (await this.#tell('attach', vm, to)))
+      (from === null || from === to || (await this.#request('detach', vm, from))) &&
+      (to === null || (await this.#request('attach', vm, to)))
     if (isDone) this.#unanswered.delete(vm)
   }
 
@@ -52,9 +52,9 @@ export class Agent {
     const forgotten = isRestarted ? await this.#forgotten() : []
     for (const [vm, network] of this.wanted) {
       if (!isRestarted && !this.#unanswered.has(vm)) continue
-      for (const other of NETWORKS) if (other !== network) await this.#tell('detach', vm, other)
+      for (const other of NETWORKS) if (other !== network) await this.#request('detach', vm, other)
       await this.node.lab.eventually(`${this.node.name} takes ${vm.name}`, async () => {
-        const isTaken = network === null || (await this.#tell('attach', vm, network))
+        const isTaken = network === null || (await this.#request('attach', vm, network))
         return isTaken ? { value: true } : { seen: this.#refusal }
       })
       this.#unanswered.delete(vm)
@@ -73,7 +73,7 @@ export class Agent {
     return forgotten
   }
 
-  async #tell(what: 'attach' | 'detach', vm: Vm, network: Network): Promise<boolean> {
+  async #request(what: 'attach' | 'detach', vm: Vm, network: Network): Promise<boolean> {
     try {
       const { status, body } = await request(this.node.api, `/${what}_localport`, attachment(vm, network))
       this.#refusal = `${status} ${body}`

@@ -21,7 +21,7 @@ export interface ChaosOptions {
   /** Called before each step: whether there is to be another one. `step` counts from 1. */
   readonly goesOn: (step: number) => boolean
   /** Takes what happened, a line for each step. */
-  readonly tell: (line: string) => void
+  readonly report: (line: string) => void
 }
 
 /** A fault on its way, and on which node. */
@@ -32,14 +32,14 @@ interface Begun extends Trouble {
 
 /** Plays faults on two nodes, one step after the other, and asks after each whether all is well again. Throws what is not. */
 export async function playChaos(lab: Lab, options: ChaosOptions): Promise<void> {
-  const { seed, goesOn, tell } = options
+  const { seed, goesOn, report } = options
   const setting = drawSetting(Random.for(seed, 'setting'))
-  tell(settingText(setting))
+  report(settingText(setting))
   const world = await World.start(lab, setting)
   const chaos = new Chaos(world, await Oracle.start(world), options)
   try {
     await chaos.settle([])
-    tell('two nodes, all well')
+    report('two nodes, all well')
     for (let step = 1; goesOn(step); step++) await chaos.step(step)
   } catch (error) {
     const output = await Promise.all(world.nodes.map(lastWords))
@@ -77,14 +77,14 @@ class Chaos {
     const begun = await this.begin(dice)
     const moves = this.world.agents.map((agent) => drawMoves(agent, dice(`moves of ${agent.node.name}`)))
     const text = begun.map(({ what, at }) => `${this.world.nodes[at]!.name}: ${what}`).join('; ')
-    this.options.tell(`${step}: ${text}; ${moves.flat().length} moves`)
+    this.options.report(`${step}: ${text}; ${moves.flat().length} moves`)
     await Promise.all([...moves.map((some) => inTurn(some)), ...begun.map((one) => this.endure(one))])
     const ended = performance.now()
     const costs = new Set(begun.flatMap(({ costs = [] }) => costs))
     const { lost, differed } = await this.settle(begun)
     const [lasted, repaired] = [ended - began, performance.now() - ended].map((ms) => (ms / 1000).toFixed(1))
     const slowly = Number(repaired) > SLOW_SECONDS ? `, at last: ${differed}` : ''
-    this.options.tell(`   ${lasted} s, right ${repaired} s later${slowly}; ${lost} packets lost`)
+    this.options.report(`   ${lasted} s, right ${repaired} s later${slowly}; ${lost} packets lost`)
     if (lost > 0 && !costs.has('packets')) throw new Error(`${lost} packets were lost, and none need be`)
   }
 
@@ -103,7 +103,7 @@ class Chaos {
     const stoodMs = this.machine.takeStandstill()
     const isExcused = stoodMs > STANDSTILL_MS
     if (isExcused)
-      this.options.tell(`   other programs kept the kernel's link lock for ${Math.round(stoodMs)} ms`)
+      this.options.report(`   other programs kept the kernel's link lock for ${Math.round(stoodMs)} ms`)
     await this.expectSessions(begun, isExcused)
     const lost = await flow.lost()
     return { lost: isExcused ? 0 : lost, differed }

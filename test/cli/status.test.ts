@@ -152,8 +152,8 @@ state file  NOT WRITABLE: /var/lib/chanter/state: ENOSPC
 PEER       AS     STATE  SINCE                ROUTES  WHY
 192.0.2.1  64512  Idle   2026-11-25 02:11:07  1204    disabled
 
-STATE   ENTRY                                        NETWORK  SINCE                TRIES  NEXT TRY             WHY
-${`failed  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1     2026-11-25 02:11:07  12     2026-11-25 02:12:07  ENOMEM: no room\n`.repeat(10)}and 1 more: chanter status --failed
+STATE   ENTRY                                        INSTANCE  SINCE                TRIES  NEXT TRY             WHY
+${`failed  remote-mac 02:00:00:00:01:02 on vxlan--net1  net1      2026-11-25 02:11:07  12     2026-11-25 02:12:07  ENOMEM: no room\n`.repeat(10)}and 1 more: chanter status --failed
 `)
   })
 

@@ -116,7 +116,7 @@ describe('a failing entry', () => {
 test('a device that cannot be read is reported, and read later', async () => {
   await want(...everything)
   restart()
-  const observe = vi.spyOn(lab.driver, 'dump').mockImplementation(function* () {
+  const dump = vi.spyOn(lab.driver, 'dump').mockImplementation(function* () {
     yield []
     throw new Error('EIO: unreadable')
   })
@@ -125,8 +125,8 @@ test('a device that cannot be read is reported, and read later', async () => {
     { entry: e.neighbour('10.0.0.2', 2), status: { state: 'failed', reason: 'EIO: unreadable' } },
   ])
   lab.clock.advance(10_000)
-  expect(observe.mock.calls.length).toBeLessThan(10)
-  observe.mockRestore()
+  expect(dump.mock.calls.length).toBeLessThan(10)
+  dump.mockRestore()
   lab.clock.advance(60_000)
   expect(dataplane.statuses.counts()).toMatchObject({ programmed: 2, failed: 0 })
 })

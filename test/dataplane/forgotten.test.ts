@@ -8,19 +8,19 @@ test('an unreadable device that was unwanted is not read again for the next one 
   const entry = { ...e.remote(2), device: 'vx9' }
   const dataplane = lab.restart()
   const { driver } = lab
-  const observe = driver.dump.bind(driver)
+  const dump = driver.dump.bind(driver)
   let isBroken = true
-  const looks = vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
+  const dumps = vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
     if (isBroken) throw new Error('EMFILE')
-    yield* observe(device)
+    yield* dump(device)
   })
   dataplane.want(entry)
-  await lab.until(() => looks.mock.calls.length === 1)
+  await lab.until(() => dumps.mock.calls.length === 1)
   dataplane.unwant(entry)
   await lab.clock.run(10)
   isBroken = false
   dataplane.want(entry)
   await lab.calm()
-  expect(looks.mock.calls).toEqual([['vx9'], ['vx9']])
+  expect(dumps.mock.calls).toEqual([['vx9'], ['vx9']])
   lab.close()
 })

@@ -18,7 +18,7 @@ interface SynchronousDriver extends Driver {
 
 /** A kernel for tests of the dataplane, with another program that changes it. */
 export interface Lab {
-  /** A running reconciler on this kernel; the one before, if any, is stopped. One that is deaf hears of no change. */
+  /** A running reconciler on this kernel; the one before, if any, is stopped. One that is deaf gets no notification of a change. */
   restart(options?: { readonly deaf?: boolean; readonly resyncMs?: number }): Reconciler
   /** The driver of the last reconciler, or what that asks. */
   readonly driver: SynchronousDriver

@@ -212,14 +212,14 @@ describe('once the engine has stopped, nothing is asked and nothing is reported'
   }
 
   test('at any moment of its start, and of changes', async () => {
-    const hear = () => events.push({ type: 'notifications-lost', overruns: 0 })
+    const note = () => events.push({ type: 'notifications-lost', overruns: 0 })
     for (let ms = 0; ms < 600; ms += 10) {
       restart()
       if (ms >= 300) await lab.calm()
       lab.setMtu('br0', 1300 + ms)
       dataplane.unwant(e.tapPort)
-      dataplane.watchAddresses(hear)
-      dataplane.watchNextHop(e.ip('10.0.0.9'), hear)
+      dataplane.watchAddresses(note)
+      dataplane.watchNextHop(e.ip('10.0.0.9'), note)
       await lab.clock.run(ms % 300)
       await expectSilence(`${ms} ms`)
     }

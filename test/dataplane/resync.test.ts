@@ -17,7 +17,7 @@ beforeEach(async () => {
   lab.addInterface('tap1')
   warnings = []
   const { clock, driver } = lab
-  driver.watch = () => {} // it hears of no change
+  driver.watch = () => {} // it gets no notification
   const log = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(line) })
   dataplane = new Reconciler({ clock, driver, events: logged(log, clock), resyncMs: RESYNC_MS })
   dataplane.start()
@@ -75,9 +75,9 @@ function slowDown(): () => number {
   const { clock, driver } = lab
   const now = clock.now.bind(clock)
   vi.spyOn(clock, 'now').mockImplementation(() => now() + worked)
-  const observe = driver.dump.bind(driver)
+  const dump = driver.dump.bind(driver)
   vi.spyOn(driver, 'dump').mockImplementation(function* (device) {
-    for (const observedEntries of observe(device)) {
+    for (const observedEntries of dump(device)) {
       worked += STEP_MS
       yield observedEntries
     }
@@ -105,24 +105,24 @@ test('a requested comparison makes no pauses', async () => {
 
 test('an entry that is right in the second dump is no fault', async () => {
   const { driver } = lab
-  const observe = driver.dump.bind(driver)
-  let looks = 0
+  const dump = driver.dump.bind(driver)
+  let dumps = 0
   vi.spyOn(driver, 'dump').mockImplementation((device) => {
-    if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2), true)
-    return observe(device)
+    if (device === 'vx0' && ++dumps === 2) lab.overwrite(e.remote(2), true)
+    return dump(device)
   })
   lab.forget(e.remote(2))
   expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 0, faults: [] })
-  expect(looks).toBe(2)
+  expect(dumps).toBe(2)
 })
 
 test('nor is another fault of the same entry, until the next comparison', async () => {
   const { driver } = lab
-  const observe = driver.dump.bind(driver)
-  let looks = 0
+  const dump = driver.dump.bind(driver)
+  let dumps = 0
   vi.spyOn(driver, 'dump').mockImplementation((device) => {
-    if (device === 'vx0' && ++looks === 2) lab.overwrite(e.remote(2, '192.0.2.66'), true)
-    return observe(device)
+    if (device === 'vx0' && ++dumps === 2) lab.overwrite(e.remote(2, '192.0.2.66'), true)
+    return dump(device)
   })
   lab.forget(e.remote(2))
   expect(await lab.wait(dataplane.verifier.verify())).toMatchObject({ missing: 0, different: 0, faults: [] })

@@ -8,11 +8,11 @@ test('an entry that another program removed during the first dump can be wanted'
     ...Array.from({ length: 1000 }, (_, i) => e.neighbour(`10.1.${i >> 8}.${i & 255}`, i)),
   )
   restart()
-  const observe = vi.spyOn(lab.driver, 'dump')
+  const dump = vi.spyOn(lab.driver, 'dump')
   dataplane.want(e.bridge)
   lab.clock.soon(() => lab.forget(e.neighbour('10.0.0.2', 2)))
   await lab.calm()
-  expect(observe).toHaveBeenCalled()
+  expect(dump).toHaveBeenCalled()
   await want(e.neighbour('10.0.0.2', 2))
   expect(lab.holds(e.neighbour('10.0.0.2', 2))).toBe(true)
 })

@@ -14,7 +14,7 @@ parentPort.on('message', (order) => {
   if (order.do === 'clear') isSilent = !isSilent
   if (order.do === 'call') asked.push(order)
   if (isSilent) return
-  for (const { id, call } of asked) parentPort.postMessage({ tell: 'result', id, result: call === 'stop' ? null : { silentSince: null, staleCount: id } })
+  for (const { id, call } of asked) parentPort.postMessage({ type: 'result', id, result: call === 'stop' ? null : { silentSince: null, staleCount: id } })
   asked = []
 })
 `

@@ -13,14 +13,14 @@ import { memoryLab } from './memory-lab.ts'
 const SLOW = `
 import { parentPort } from 'node:worker_threads'
 let asked = 0
-const told = new Map()
+const answered = new Map()
 parentPort.on('message', ({ id, call, args: [walk] = [] }) => {
-  const answer = (result) => parentPort.postMessage({ tell: 'result', id, result })
+  const answer = (result) => parentPort.postMessage({ type: 'result', id, result })
   if (call === 'slice') {
     asked++
     setTimeout(() => {
-      told.set(walk, (told.get(walk) ?? 0) + 1)
-      answer(told.get(walk) > 5 ? null : [asked])
+      answered.set(walk, (answered.get(walk) ?? 0) + 1)
+      answer(answered.get(walk) > 5 ? null : [asked])
       asked--
     }, 5)
   } else if (id !== undefined) answer(call === 'walk' ? id : null)
@@ -63,7 +63,7 @@ test('a slice of entries waits for its reader as numbers, not as an object an en
   })
   host.take({ do: 'call', id: 1, call: 'walk', args: ['entries'] })
   host.take({ do: 'call', id: 2, call: 'slice', args: [1] })
-  const [slice] = reports.flatMap((one) => (one.tell === 'result' && one.id === 2 ? [one.result] : []))
+  const [slice] = reports.flatMap((one) => (one.type === 'result' && one.id === 2 ? [one.result] : []))
   const { entries } = slice as PackedStatuses
   expect(entries.others.length).toBe(e.network.length)
   const items = [...unpackStatuses(structuredClone(slice as PackedStatuses))]

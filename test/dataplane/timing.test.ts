@@ -26,9 +26,9 @@ describe('adoption', () => {
     lab.setUp('tap1')
     await want(...routed)
     restart()
-    const observe = lab.driver.dump.bind(lab.driver)
+    const dump = lab.driver.dump.bind(lab.driver)
     vi.spyOn(lab.driver, 'dump').mockImplementation(function* (device) {
-      yield* observe(device)
+      yield* dump(device)
       if (device !== ip.red.device) return
       lab.setDown('tap1')
       lab.setUp('tap1')
@@ -178,7 +178,7 @@ describe('lost notifications', () => {
     for (const entry of everything) expect(lab.holds(entry)).toBe(true)
   })
 
-  test('lead to the next look ever later, but not when they are rare', async () => {
+  test('lead to the next dump ever later, but not when they are rare', async () => {
     await want(...everything)
     const delays: number[] = []
     for (let i = 0; i < 4; i++) {
@@ -194,7 +194,7 @@ describe('lost notifications', () => {
     expect(lab.holds(e.remote(2))).toBe(true)
   })
 
-  test('a look removes nothing that is wanted while it lasts', async () => {
+  test('a dump removes nothing that is wanted while it lasts', async () => {
     await want(...everything)
     const many = Array.from({ length: 2000 }, (_, i) => e.remote(1000 + i))
     await want(...many)
@@ -213,8 +213,8 @@ describe('lost notifications', () => {
 test('an entry that is removed during a dump can be wanted again', async () => {
   await want(...everything, ...Array.from({ length: 1000 }, (_, i) => e.remote(1000 + i)))
   lab.driver.overrun()
-  const observe = vi.spyOn(lab.driver, 'dump')
-  await lab.until(() => observe.mock.calls.some(([device]) => device === 'vx0'))
+  const dump = vi.spyOn(lab.driver, 'dump')
+  await lab.until(() => dump.mock.calls.some(([device]) => device === 'vx0'))
   dataplane.unwant(e.remote(1000))
   await lab.calm()
   expect(lab.holds(e.remote(1000))).toBe(false)

@@ -16,8 +16,8 @@ let seconds: number
 let completeness: { now(): number; epoch(): number; newsUntil: number }
 let mobility: Mobility
 
-function begin(terms: Partial<MobilityOptions> = {}): void {
-  mobility = new Mobility({ ...MOBILITY_DEFAULTS, ...terms }, completeness)
+function begin(options: Partial<MobilityOptions> = {}): void {
+  mobility = new Mobility({ ...MOBILITY_DEFAULTS, ...options }, completeness)
 }
 
 beforeEach(() => {

@@ -100,13 +100,13 @@ function writeAttributes(pieces: readonly Piece[]): Buffer {
   )
 }
 
-interface UpdateParts {
+interface UpdateFields {
   readonly withdrawn: Buffer
   readonly attributes: readonly Piece[]
   readonly nlri: Buffer
 }
 
-function partsOf(message: Buffer): UpdateParts {
+function fieldsOf(message: Buffer): UpdateFields {
   const content = body(message)
   const withdrawnLength = content.length >= 2 ? content.readUInt16BE(0) : 0
   const withdrawn = content.subarray(2, 2 + withdrawnLength)
@@ -117,20 +117,20 @@ function partsOf(message: Buffer): UpdateParts {
 }
 
 function mutateUpdate(message: Buffer, random: Random, other: Buffer): Buffer {
-  const { withdrawn, attributes, nlri } = partsOf(message)
+  const { withdrawn, attributes, nlri } = fieldsOf(message)
   const donor =
-    other[HEADER_LENGTH - 1] === MessageType.Update ? partsOf(other) : { attributes: [], nlri: other }
+    other[HEADER_LENGTH - 1] === MessageType.Update ? fieldsOf(other) : { attributes: [], nlri: other }
   const part = random.below(10)
-  let parts: UpdateParts
-  if (part === 0) parts = { withdrawn: mutateBytes(withdrawn, random, donor.nlri), attributes, nlri }
-  else if (part === 1) parts = { withdrawn, attributes, nlri: mutateBytes(nlri, random, donor.nlri) }
-  else parts = { withdrawn, attributes: mutatePieces(attributes, random, donor.attributes), nlri }
-  const encoded = writeAttributes(parts.attributes)
-  if (encoded.length > 0xffff || parts.withdrawn.length > 0xffff) return message
+  let fields: UpdateFields
+  if (part === 0) fields = { withdrawn: mutateBytes(withdrawn, random, donor.nlri), attributes, nlri }
+  else if (part === 1) fields = { withdrawn, attributes, nlri: mutateBytes(nlri, random, donor.nlri) }
+  else fields = { withdrawn, attributes: mutatePieces(attributes, random, donor.attributes), nlri }
+  const encoded = writeAttributes(fields.attributes)
+  if (encoded.length > 0xffff || fields.withdrawn.length > 0xffff) return message
   const lengths = [Buffer.alloc(2), Buffer.alloc(2)] as const
-  lengths[0].writeUInt16BE(parts.withdrawn.length)
+  lengths[0].writeUInt16BE(fields.withdrawn.length)
   lengths[1].writeUInt16BE(encoded.length)
-  return rebuild(message, Buffer.concat([lengths[0], parts.withdrawn, lengths[1], encoded, parts.nlri]))
+  return rebuild(message, Buffer.concat([lengths[0], fields.withdrawn, lengths[1], encoded, fields.nlri]))
 }
 
 function mutatePieces(pieces: readonly Piece[], random: Random, donors: readonly Piece[]): Piece[] {

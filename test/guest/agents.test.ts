@@ -160,7 +160,7 @@ test.each(['SIGTERM', 'SIGKILL'] as const)(
       await daemon.process.stop(signal)
       await start()
       await fleet.lab.eventually('the agent has attached everything again', async () => {
-        const { calls, status } = await agent.tell('look')
+        const { calls, status } = await agent.order('look')
         expectGranted(calls.filter((call) => call.status !== 0))
         for (const endpoint of endpointsOf(calls)) again.add(endpoint)
         return status === 'UP' && again.size === ENDPOINTS.length

@@ -47,7 +47,7 @@ const start = async (evpn: 'linux' | 'dummy') => {
   await session(lab, daemon, REFLECTOR, true)
 }
 
-const tell = (what: string, details: Readonly<Record<string, unknown>> = {}) => agent.ask(what, details)
+const ask = (what: string, details: Readonly<Record<string, unknown>> = {}) => agent.ask(what, details)
 
 /** What is attached, an endpoint a line. */
 async function attached(): Promise<string[]> {
@@ -84,16 +84,16 @@ async function advertised(): Promise<string[]> {
 
 async function makePorts(): Promise<void> {
   for (const [i, mac] of MACS.entries())
-    await tell('port', { id: `p${i + 1}`, network: 'net', mac, ip: `192.168.10.1${i + 1}` })
+    await ask('port', { id: `p${i + 1}`, network: 'net', mac, ip: `192.168.10.1${i + 1}` })
 }
 
 const associate = (id: string, vpn: BgpVpn, event = 'created') =>
-  tell('associate_network', { id, network: 'net', vpn, event })
+  ask('associate_network', { id, network: 'net', vpn, event })
 
 /** The answers of a Neutron server to an agent that has just started. */
 async function startAgent(kind: 'linuxbridge' | 'ovs'): Promise<void> {
   agent = new BagpipeAgent(kind, daemon)
-  await tell('network', { id: 'net', vni: 100, gateway: '192.168.10.1' })
+  await ask('network', { id: 'net', vni: 100, gateway: '192.168.10.1' })
   await agent.sees(lab, 'UP')
 }
 
@@ -135,7 +135,7 @@ describe.each([
 
   test('associates a port by prefixes, leaks routes, and takes some of it back', async () => {
     const associatePort = (prefixes: readonly string[], event: string) =>
-      tell('associate_port', { id: 'assoc-p', port: 'p1', vpn: OTHER_L3, prefixes, leak: [L3], event })
+      ask('associate_port', { id: 'assoc-p', port: 'p1', vpn: OTHER_L3, prefixes, leak: [L3], event })
     await associatePort(['40.0.0.0/24', '60.0.0.1/32'], 'created')
     const [mac] = MACS
     const ofPrefix = (prefix: string) =>
@@ -159,7 +159,7 @@ describe.each([
     await makePorts()
     for (const [i, vpn] of [L3, OTHER_L3, L2].entries()) await associate(`assoc-${i + 1}`, vpn)
     const details = { id: 'assoc-p', port: 'p1', vpn: OTHER_L3, prefixes: ['40.0.0.0/24'], leak: [L3] }
-    await tell('associate_port', details)
+    await ask('associate_port', details)
     expect(await attached()).toEqual(before.attached)
     expect(await advertised()).toEqual(before.advertised)
   })
@@ -176,7 +176,7 @@ describe.each([
     await start(evpn)
     const again = new Set<string>()
     await lab.eventually('the agent has attached everything again', async () => {
-      const { calls, status } = await agent.tell('look')
+      const { calls, status } = await agent.order('look')
       expectGranted(calls)
       for (const { body } of calls) again.add(`${body['vpn_instance_id']} ${body['mac_address']}`)
       const [sent, now] = [again.size, await attached()]
@@ -194,10 +194,10 @@ describe.each([
   test('detaches what it dissociates and deletes, some of it twice', async () => {
     // with a leak the agent raises an exception of its own when it detaches (KeyError: 'network_id')
     const noLeak = { id: 'assoc-p', port: 'p1', vpn: OTHER_L3, prefixes: ['40.0.0.0/24'], event: 'updated' }
-    await tell('associate_port', noLeak)
+    await ask('associate_port', noLeak)
     await associate('assoc-3', L2, 'deleted')
     await associate('assoc-2', OTHER_L3, 'deleted')
-    for (const id of ['p1', 'p2']) await tell('delete_port', { id })
+    for (const id of ['p1', 'p2']) await ask('delete_port', { id })
     expect(await attached()).toEqual([])
     await lab.eventually('the reflector has no routes', async () => {
       const routes = await advertised()

@@ -16,7 +16,7 @@ test(`after each of ${STEPS} steps of faults, forwarding, status and sessions ar
     seed: SEED,
     faults: FAULTS,
     goesOn: (step) => step <= STEPS,
-    tell: (line) => void history.push(line),
+    report: (line) => void history.push(line),
   }).catch((error: Error) => {
     throw new Error(
       `${error.message}\n${history.join('\n')}\nplay it again with: make chaos SEED=${SEED} STEPS=${STEPS}`,

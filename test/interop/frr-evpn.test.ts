@@ -209,7 +209,7 @@ describe('a VM moves', () => {
     await allReach()
   })
 
-  test('back to FRR, which hears it while it is attached to chanter still', async () => {
+  test('back to FRR, which receives its routes while it is attached to chanter still', async () => {
     await resume(lab, onOne, onFrr)
     await speak(onFrr.vm)
     // FRR has the IP address from our route, until that is withdrawn

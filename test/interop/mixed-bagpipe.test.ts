@@ -66,7 +66,7 @@ async function connected({ host: home }: LabDaemon): Promise<void> {
 }
 
 /** Waits until the daemon has routes for the VM that moves from so many nodes. */
-async function hears({ api, host }: LabDaemon, count: number): Promise<void> {
+async function receives({ api, host }: LabDaemon, count: number): Promise<void> {
   await lab.eventually(`${host.name} has ${count} routes for the VM that moves`, async () => {
     const routes = (await learntRoutes(api)).filter(({ nlri }) => nlri.toLowerCase().includes(MOVER))
     return routes.length === count ? { value: routes } : { seen: JSON.stringify(routes) }
@@ -88,7 +88,7 @@ test('a VM goes from bagpipe-bgp to chanter', async () => {
   await sends(watcher, chanter.host)
   await ping(lab, residents[3]!, onChanter.vm)
   // bagpipe-bgp compares salted hashes instead: until the old route has gone either place may be its choice, but only one
-  await hears(other, 2)
+  await receives(other, 2)
   const chosen = (await remoteEntries(other.host)).filter((entry) => entry.startsWith(MOVER))
   expect([[`${MOVER} 10.77.0.11`], [`${MOVER} 10.77.0.12`]]).toContainEqual(chosen)
   // its detach fails in the Linux driver: to end it is the way to withdraw what it advertised
@@ -105,8 +105,8 @@ test('and back: chanter stays with the route that has moved until it is withdraw
   const [next, chanter, other, watcher] = daemons
   await resume(lab, onChanter, onBagpipe)
   await attach(next, onBagpipe.vm)
-  await hears(watcher, 2)
-  await hears(other, 2)
+  await receives(watcher, 2)
+  await receives(other, 2)
   // the route of bagpipe-bgp does not say that the VM has moved, so to us it is the older one
   await sends(chanter, chanter.host)
   await sends(watcher, chanter.host)

@@ -67,7 +67,7 @@ function leave(): void {
 }
 
 /** Waits until the session receives more. */
-async function hears(before: number, what: string): Promise<void> {
+async function receives(before: number, what: string): Promise<void> {
   await lab.eventually(`${what} is answered with a message`, async () => {
     const received = session!.received.length
     return received > before ? { value: received } : { seen: `${received} messages` }
@@ -82,8 +82,8 @@ async function stands(): Promise<void> {
   })
 }
 
-/** Tells the program everything that the vectors need, each thing once; what ends the session last. */
-async function tell(origins: readonly Origin[], run: (step: string) => Promise<unknown>): Promise<void> {
+/** Configures the program with everything that the vectors need, each thing once; what ends the session last. */
+async function configure(origins: readonly Origin[], run: (step: string) => Promise<unknown>): Promise<void> {
   const done = new Set(['OPEN', 'KEEPALIVE'])
   const endsLast = [...origins].sort((a, b) => Number(ends(a)) - Number(ends(b)))
   for (const { reported } of endsLast) {
@@ -92,7 +92,7 @@ async function tell(origins: readonly Origin[], run: (step: string) => Promise<u
       done.add(step)
       const before = session!.received.length
       await run(step)
-      await hears(before, step)
+      await receives(before, step)
     }
   }
 }
@@ -131,7 +131,7 @@ describe.each([
     }))
     session = new Session(64512, 0x0a000002, capabilities)
     await stands()
-    await tell(origins, (step) => lab.exec(namespace, 'gobgp', ...step.split(' ')))
+    await configure(origins, (step) => lab.exec(namespace, 'gobgp', ...step.split(' ')))
   })
   afterAll(leave)
 
@@ -195,7 +195,7 @@ describe.each([
     const ours = { ...WITH_ALL, families, enhancedRouteRefresh: true, extendedNextHop, ...capabilities }
     session = new Session(64512, 0x0a000002, ours)
     await stands()
-    await tell(origins, (step) => vtysh(...step.split('; ')))
+    await configure(origins, (step) => vtysh(...step.split('; ')))
   })
   afterAll(() => {
     leave()

@@ -117,7 +117,7 @@ async function startNode(number: number, vtep?: string): Promise<Node> {
   return { host, api }
 }
 
-interface PeerFacts {
+interface ShownPeer {
   readonly protocol: { readonly state: string; readonly established_count: number }
   readonly capabilities: {
     readonly families: readonly string[]
@@ -129,11 +129,11 @@ interface PeerFacts {
   }
 }
 
-const peerFacts = ({ api }: Node) => fetchJson<PeerFacts>(api, `/looking-glass/bgp/peers/${AT[0]}`)
+const shownPeer = ({ api }: Node) => fetchJson<ShownPeer>(api, `/looking-glass/bgp/peers/${AT[0]}`)
 
-const established = ({ host, api }: Node): Promise<PeerFacts> =>
+const established = ({ host, api }: Node): Promise<ShownPeer> =>
   lab.eventually(`${host.name} has a session with ${AT[0]}`, async () => {
-    const facts = await peerFacts({ host, api })
+    const facts = await shownPeer({ host, api })
     return facts.protocol.state === 'Established'
       ? { value: facts }
       : { seen: JSON.stringify(facts.protocol) }
@@ -142,7 +142,7 @@ const established = ({ host, api }: Node): Promise<PeerFacts> =>
 /** The session of the last reflector is over. */
 const lost = ({ host, api }: Node): Promise<string> =>
   lab.eventually(`${host.name} has no session`, async () => {
-    const { protocol } = await peerFacts({ host, api })
+    const { protocol } = await shownPeer({ host, api })
     return protocol.state === 'Established' ? { seen: protocol.state } : { value: protocol.state }
   })
 
@@ -174,7 +174,7 @@ async function attach({ api }: Node, type: 'evpn' | 'ipvpn', id: string, target:
 /** Whether a reflector passes on the routes of the third node; one that cannot read them ends its session again and again. */
 async function takesIpv6Vtep(number: number): Promise<boolean> {
   const [one, , three] = nodes
-  const count = async () => (await peerFacts(three)).protocol.established_count
+  const count = async () => (await shownPeer(three)).protocol.established_count
   const before = await count()
   const body = await attach(three, 'evpn', `net${number}`, 200 + number, `${number}.3`)
   const takes = await lab.eventually(

@@ -19,13 +19,13 @@ import {
   CLIENTS,
   clock,
   families,
-  hear,
   left,
   network,
   node,
   OTHERS,
   peering,
   RR,
+  receive,
   reflector,
   SERVERS,
   second,
@@ -33,14 +33,14 @@ import {
 
 test('a VRF does not take its own advertisements for others', async () => {
   await attach(a, left({ importTargets: [CLIENTS, SERVERS], exportTargets: [CLIENTS, SERVERS] }))
-  await hear('10.9.0.0/16')
+  await receive('10.9.0.0/16')
   expect(brief(a)).toEqual(['10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:1 rtrecord:64512:2 ]'])
 })
 
 test('a route is re-advertised only as long as its next hop is no address of this node', async () => {
   await attach(a, left())
-  await hear('10.9.0.0/16', [SERVERS], { nextHop: '10.99.0.9' })
-  await hear('10.9.0.0/16', [SERVERS, OTHERS], { nextHop: '10.99.0.10', rd: 2 })
+  await receive('10.9.0.0/16', [SERVERS], { nextHop: '10.99.0.9' })
+  await receive('10.9.0.0/16', [SERVERS, OTHERS], { nextHop: '10.99.0.10', rd: 2 })
   const setAddresses = async (...texts: string[]) => {
     a.driver.kernel.setAddresses(texts.map((text) => parseInterfaceAddress(text)!))
     await clock.run(2000)
@@ -55,7 +55,7 @@ test('a route is re-advertised only as long as its next hop is no address of thi
 })
 
 test('of an attach that an endpoint with address covers, what it asks to re-advertise counts at once', async () => {
-  await hear('10.9.0.0/16')
+  await receive('10.9.0.0/16')
   await attach(a, { ip: null })
   const irb = left({
     mac: mac('02:00:00:00:01:01'),
@@ -98,7 +98,7 @@ test('numbers of route distinguishers are released, by a refused attach as well'
 })
 
 test('a daemon that comes after another advertises the same', async () => {
-  await hear('10.9.0.0/16')
+  await receive('10.9.0.0/16')
   await attach(a, left())
   await attach(a, left(second))
   const before = advertised(a)
@@ -118,7 +118,7 @@ test('a daemon that follows another takes nothing back, though it learns first w
   })
   const one = node(C, { restart }, [RR, FAR])
   await attach(one, left())
-  await hear('10.9.0.0/16', [SERVERS], { by: far })
+  await receive('10.9.0.0/16', [SERVERS], { by: far })
   await clock.run(20_000)
   expect(brief(one)).toHaveLength(1)
   const gone: string[] = []

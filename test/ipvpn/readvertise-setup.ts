@@ -116,7 +116,7 @@ beforeEach(() => {
 })
 
 /** Another provider edge advertises a prefix; answers with how it takes that back. */
-export async function hear(
+export async function receive(
   prefix: string,
   communities = [SERVERS],
   { nextHop = '10.77.0.9', rd = 1, by = reflector } = {},

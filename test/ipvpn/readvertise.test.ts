@@ -13,11 +13,11 @@ import {
   C,
   CLIENTS,
   clock,
-  hear,
   left,
   many,
   node,
   OTHERS,
+  receive,
   right,
   routes,
   SERVERS,
@@ -27,9 +27,9 @@ import {
 describe('a VRF re-advertises', () => {
   test('routes with one of its targets, for its endpoint, and for nothing else', async () => {
     await attach(a, left({ localPref: 200, hashOrder: 4 }))
-    const takeBack = await hear('10.9.0.0/16')
-    await hear('10.8.0.0/16', [OTHERS])
-    await hear('10.7.0.0/16', [CLIENTS])
+    const takeBack = await receive('10.9.0.0/16')
+    await receive('10.8.0.0/16', [OTHERS])
+    await receive('10.7.0.0/16', [CLIENTS])
     const shown = (
       await clock.while(a.api().inject('/looking-glass/vpns/instances/left/readvertised'))
     ).json()
@@ -42,7 +42,7 @@ describe('a VRF re-advertises', () => {
   })
 
   test('for each endpoint that is reached, under route distinguishers of their own', async () => {
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     await attach(a, left())
     await attach(a, left(second))
     await attach(
@@ -65,7 +65,7 @@ describe('a VRF re-advertises', () => {
   })
 
   test('for existing endpoints, and until an attach ends it', async () => {
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     await attach(a, left({ readvertise: null }))
     await attach(a, left({ ...second, readvertise: null }))
     expect(advertised(a)).toEqual([])
@@ -84,8 +84,8 @@ describe('a VRF re-advertises', () => {
 
   test('by other targets as soon as an attach names them', async () => {
     await attach(a, left())
-    await hear('10.9.0.0/16')
-    await hear('10.8.0.0/16', [OTHERS])
+    await receive('10.9.0.0/16')
+    await receive('10.8.0.0/16', [OTHERS])
     await attach(a, left({ readvertise: { from: [SERVERS, OTHERS], to: [rt('64512:7'), rt('64512:8')] } }))
     expect(brief(a)).toEqual([
       '10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:7 target:64512:8 rtrecord:64512:2 ]',
@@ -96,8 +96,8 @@ describe('a VRF re-advertises', () => {
   })
 
   test('each family for the endpoints that have an address of it', async () => {
-    await hear('10.9.0.0/16')
-    await hear('2001:db8:9::/48')
+    await receive('10.9.0.0/16')
+    await receive('2001:db8:9::/48')
     await attach(a, left())
     expect(brief(a)).toHaveLength(1)
     await attach(a, left({ ip: parseInterfaceAddress('2001:db8::1/64')!, gatewayIp: ip('2001:db8::ffff') }))
@@ -110,7 +110,10 @@ describe('a VRF re-advertises', () => {
 
   test('a prefix of several routes once, until the last is gone', async () => {
     await attach(a, left())
-    const takeBack = [await hear('10.9.0.0/16'), await hear('10.9.0.0/16', [SERVERS, OTHERS], { rd: 2 })]
+    const takeBack = [
+      await receive('10.9.0.0/16'),
+      await receive('10.9.0.0/16', [SERVERS, OTHERS], { rd: 2 }),
+    ]
     const once = '10.9.0.0/16 label 16 rd 10.77.0.11:2 [ target:64512:1'
     expect(brief(a)).toEqual([`${once} rtrecord:64512:2 ]`])
     await takeBack[0]!()
@@ -120,7 +123,7 @@ describe('a VRF re-advertises', () => {
   })
 
   test('nothing where the label leads to a whole subnet of an EVPN instance', async () => {
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     await attach(a, { ip: null })
     const irb = left({ mac: mac('02:00:00:00:01:01'), port: { evpn: 'net1' } })
     await attach(a, irb)
@@ -133,7 +136,7 @@ describe('a VRF re-advertises', () => {
 describe('forwarding', () => {
   test('goes by what the import targets bring alone, for packets come back out of the service elsewhere', async () => {
     await attach(a, left())
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
     const path = '/explain?instance=left&address=10.9.0.0/16'
     const explained = (await clock.while(a.api().inject(path))).body
@@ -145,7 +148,7 @@ describe('forwarding', () => {
 
   test('of others goes to the endpoints, by their labels or here by their ports', async () => {
     const b = node(B)
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     await attach(a, left())
     await attach(a, left(second))
     const client = left({
@@ -164,8 +167,8 @@ describe('forwarding', () => {
 
 describe('nothing goes round', () => {
   test('between the two sides of a service, on one node or on two', async () => {
-    await hear('10.9.0.0/16', [SERVERS])
-    await hear('172.16.0.0/16', [CLIENTS])
+    await receive('10.9.0.0/16', [SERVERS])
+    await receive('172.16.0.0/16', [CLIENTS])
     for (const other of [a, node(B)]) {
       await attach(a, left())
       await attach(other, right())
@@ -186,7 +189,7 @@ describe('nothing goes round', () => {
   test('through a chain of services, each of which adds what it had; what has been there before is not taken again', async () => {
     const b = node(B)
     const c = node(C)
-    await hear('10.9.0.0/16')
+    await receive('10.9.0.0/16')
     await attach(a, left({ readvertise: { from: [SERVERS], to: [CLIENTS] } }))
     await attach(b, left({ readvertise: { from: [CLIENTS], to: [OTHERS] } }))
     await attach(c, left({ readvertise: { from: [OTHERS], to: [SERVERS] } }))
@@ -204,14 +207,14 @@ describe('nothing goes round', () => {
     ['has been through too much', [SERVERS, ...many(128)], {}],
   ])('that %s', async (_what, communities, changes) => {
     await attach(a, left())
-    await hear('10.9.0.0/16', communities as (typeof SERVERS)[], changes)
+    await receive('10.9.0.0/16', communities as (typeof SERVERS)[], changes)
     expect(advertised(a)).toEqual([])
   })
 
   test('by the same target on both sides', async () => {
     await attach(a, left({ readvertise: { from: [SERVERS, OTHERS], to: [SERVERS] } }))
-    await hear('10.9.0.0/16')
-    await hear('10.8.0.0/16', [OTHERS])
+    await receive('10.9.0.0/16')
+    await receive('10.8.0.0/16', [OTHERS])
     expect(brief(a).map((text) => text.split(' ')[0])).toEqual(['10.8.0.0/16'])
   })
 })

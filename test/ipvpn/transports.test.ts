@@ -11,8 +11,8 @@ import {
   B,
   C,
   detach,
-  hear,
   node,
+  receive,
   request,
   routes,
   startAlone,
@@ -29,8 +29,8 @@ describe('an IPv6 underlay', () => {
     })
     await a.attach(request('192.168.10.1/24'))
     expect([...a.speaker.rib.ownRoutes(VPNV4)].map(({ set }) => set.nextHop)).toEqual([ip(OURS)])
-    hear('10.9.0.0/16', OTHERS, 31)
-    hear('2001:db8:9::/64', OTHERS, 32)
+    receive('10.9.0.0/16', OTHERS, 31)
+    receive('2001:db8:9::/64', OTHERS, 32)
     expect(routes(a)).toEqual([
       '10.9.0.0/16 in bvrf-1 by mpls0 via 2001:db8:77::12 label 31',
       '192.168.10.1/32 in bvrf-1 by tap1',
@@ -43,8 +43,8 @@ describe('an IPv6 underlay', () => {
       ipvpn: { address: ip(OURS), transport: { tunnels: 'gre' }, underlay: null, fromAnyone: false },
     })
     await a.attach(request('192.168.10.1/24'))
-    hear('10.9.0.0/16', OTHERS, 31, { communities: [] })
-    hear('10.8.0.0/16', C, 32, { communities: [] })
+    receive('10.9.0.0/16', OTHERS, 31, { communities: [] })
+    receive('10.8.0.0/16', C, 32, { communities: [] })
     const [tunnel, ...others] = wanted(a).filter(
       (text) => text.startsWith('mpls---') && text.includes(' to '),
     )
@@ -64,8 +64,8 @@ describe('MPLS in GRE', () => {
 
   test('is advertised, and has a tunnel to each provider edge as long as there are routes to it', () => {
     expect(advertised(a)[0]).toContain('encap:GRE')
-    const forget = hear('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
-    const forgetLast = hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
+    const forget = receive('10.9.0.0/16', B, 31, { communities: [encapsulation(TunnelType.Gre)] })
+    const forgetLast = receive('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
     const tunnel = 'mpls---0a4d000c in gre from 10.77.0.11 to 10.77.0.12'
     expect(wanted(a)).toEqual(
       expect.arrayContaining([
@@ -95,7 +95,7 @@ describe('MPLS in GRE', () => {
   })
 
   test('takes no routes that want bare MPLS', () => {
-    hear('10.9.0.0/16', B, 31)
+    receive('10.9.0.0/16', B, 31)
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
   })
 })
@@ -116,7 +116,7 @@ describe('MPLS in UDP', () => {
     await start('udp')
     expect(advertised(a)[0]).toContain('encap:MPLS-in-UDP')
     expect(wanted(a)).toContain('udp-port 6635 of 10.77.0.11')
-    const forget = hear('10.9.0.0/16', B, 31, { communities: UDP })
+    const forget = receive('10.9.0.0/16', B, 31, { communities: UDP })
     expect(routes(a)).toContain('10.9.0.0/16 in bvrf-1 by mpls-u-0a4d000c label 31')
     expect(tunnels(a)).toEqual([inUdp])
     expect(wanted(a)).toContain('mpls-u-0a4d000c in bvrf-0')
@@ -133,7 +133,7 @@ describe('MPLS in UDP', () => {
     'a node of *%s* sends by %s what the other end asks for, and takes its own',
     async (own, device, communities) => {
       await start(own)
-      const forget = hear('10.9.0.0/16', B, 31, { communities })
+      const forget = receive('10.9.0.0/16', B, 31, { communities })
       expect(routes(a)).toContain(`10.9.0.0/16 in bvrf-1 by ${device} label 31`)
       expect(tunnels(a)).toEqual([inGre, inUdp])
       expect(a.isInStep).toBe(true)
@@ -147,8 +147,8 @@ describe('MPLS in UDP', () => {
     ['udp', inUdp],
   ] as const)('of several that the other end takes, a node of *%s* uses its own', async (own, tunnel) => {
     await start(own)
-    hear('10.9.0.0/16', B, 31, { communities: [...GRE, ...UDP] })
-    hear('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
+    receive('10.9.0.0/16', B, 31, { communities: [...GRE, ...UDP] })
+    receive('10.8.0.0/16', B, 32, { communities: [], rd: 2 })
     expect(tunnels(a)).toEqual([tunnel])
   })
 })

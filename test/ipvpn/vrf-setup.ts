@@ -80,7 +80,7 @@ export const routes = (of: TestNode): string[] =>
   wanted(of).filter((text) => / in bvrf-\d+ by /.test(text) && !/^nothing/.test(text))
 
 /** Another provider edge advertises a prefix; answers with how it takes that back. */
-export function hear(
+export function receive(
   prefix: string,
   nextHop: string,
   label: number,

@@ -9,9 +9,9 @@ import {
   BLUE,
   clock,
   detach,
-  hear,
   node,
   RED,
+  receive,
   request,
   routes,
   second,
@@ -107,7 +107,7 @@ describe('an endpoint', () => {
     expect(wanted(a)).not.toContain('label 16 by tap1 via 192.168.10.1')
     await a.attach(request('2001:db8::1/64', { direction: 'from-port' }))
     expect(routes(a)).toHaveLength(1)
-    const withdraw = hear('192.168.10.1/32', B, 31)
+    const withdraw = receive('192.168.10.1/32', B, 31)
     expect(routes(a)).toEqual([`192.168.10.1/32 in bvrf-1 by mpls0 via ${B} label 31`])
     withdraw()
     expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by bvrf-0'])
@@ -189,8 +189,8 @@ describe('two nodes', () => {
   test('with IPv6 answer for each other on the ports whose link the address is on', async () => {
     await a.attach(request('2001:db8::1/64'))
     await a.attach(request('192.168.10.2/24', second))
-    hear('2001:db8::2/128', B, 30)
-    hear('2001:db8:9::3/128', B, 31)
+    receive('2001:db8::2/128', B, 30)
+    receive('2001:db8:9::3/128', B, 31)
     const proxies = () => wanted(a).filter((text) => text.startsWith('proxy'))
     expect(proxies()).toEqual(['proxy-neighbour 2001:db8::2 on tap1'])
     await a.attach(request('2001:db8::4/64', { port: 'tap3', mac: mac('02:00:00:00:01:03') }))

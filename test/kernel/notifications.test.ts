@@ -25,14 +25,14 @@ test('lost notifications are noticed, and their changes are found', async () => 
   start({ monitorBufferBytes: 4096 })
   await want(...everything)
   await lab.calm()
-  const observe = vi.spyOn(lab.driver, 'dump')
+  const dump = vi.spyOn(lab.driver, 'dump')
   for (let i = 0; i < 100; i++)
     run(`ip neigh replace 10.9.9.${i + 1} lladdr 02:00:00:00:09:09 dev br0 nud permanent`)
   lab.forget(e.remote(2))
   lab.forget(e.neighbour('10.0.0.2', 2))
   lab.enslave('tap1', null)
   await untilAllHold()
-  expect(observe.mock.calls.map(([device]) => device).sort()).toEqual(
+  expect(dump.mock.calls.map(([device]) => device).sort()).toEqual(
     expect.arrayContaining(['br0', 'tap1', 'vx0']),
   )
 })
@@ -128,9 +128,9 @@ test('every socket is closed again', async () => {
     driver.watch(listener())
     driver.vxlanIn('br0', e.VNI)
     driver.ownedLinks()
-    const look = driver.dump('vx0')
-    look.next()
-    look.return()
+    const dump = driver.dump('vx0')
+    dump.next()
+    dump.return()
     driver.close()
   }
   expect(sockets()).toBe(before)

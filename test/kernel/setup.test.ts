@@ -59,15 +59,15 @@ test.each([LISTS, FRONTEND])('packages are installed when another process gives 
   const root = aptRoot()
   const holder = await hold(join(root, name))
   const seen = install(root)
-  const look = { seen: () => seen.output }
-  await until('the process that is waited for', () => seen.output.includes('waiting'), look)
+  const shown = { seen: () => seen.output }
+  await until('the process that is waited for', () => seen.output.includes('waiting'), shown)
   expect(seen.output).toMatch(
     new RegExp(
       `waiting up to \\d+ seconds for process ${holder.pid} \\(.*python3 -c .*\\): it holds ${root}/${name}\n`,
     ),
   )
   holder.stdin.end()
-  await until('the end', () => seen.code !== null, look)
+  await until('the end', () => seen.code !== null, shown)
   expect(seen.output).toContain('Unable to locate package')
 })
 

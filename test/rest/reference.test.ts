@@ -1,6 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ROUTES } from '../../src/api/routes.ts'
+import { type Attributes, noAttributes } from '../../src/bgp/attribute/attributes.ts'
+import { formatAttributes } from '../../src/bgp/attribute/index.ts'
 import { type TestApi, testApi } from '../support/api.ts'
 
 let api: TestApi
@@ -16,6 +18,23 @@ interface Reference {
 }
 
 const reference = async (): Promise<Reference> => (await api.app.inject('/openapi.json')).json()
+
+test('names the path attributes of routes as the looking glass does', async () => {
+  const documented: { readonly properties: object }[] = []
+  JSON.parse(JSON.stringify(await reference()), (key, value) => {
+    if (key === 'attributes') documented.push(value)
+    return value
+  })
+  expect(documented.length).toBeGreaterThan(0)
+  const communities: Partial<Attributes> = { extendedCommunities: [], largeCommunities: [] }
+  const shown = Object.keys(formatAttributes({ ...noAttributes(), localPref: 100, ...communities }))
+  expect(shown).toHaveLength(3)
+  for (const { properties } of documented) {
+    expect(Object.keys(properties)).toEqual(expect.arrayContaining(shown))
+    expect(properties).toMatchObject({ 'local-preference': { type: 'string', description: 'LOCAL_PREF' } })
+    expect(properties).not.toHaveProperty('as4-path')
+  }
+})
 
 /** A documented path as Fastify has it. */
 const served = (path: string) =>

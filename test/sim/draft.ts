@@ -141,7 +141,7 @@ export class Draft {
     ...[this.leave, this.move, this.move, this.move],
   ]
 
-  /** The same endpoint in the same networks, with other terms. */
+  /** The same endpoint in the same networks, with other options. */
   private again(wish: Wish): Wish {
     const { network, endpoint, irb } = wish
     return irb === null ? wish : drawIrb(this.random, network, irb.evpn, endpoint)

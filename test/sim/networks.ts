@@ -39,11 +39,11 @@ export class Networks {
 
   request(node: number, { network, endpoint, irb }: Wish): AttachRequest {
     if (irb === null) return this.endpoint(node, network, endpoint)
-    const { evpn, ...terms } = irb
+    const { evpn, ...options } = irb
     return {
       ...this.endpoint(node, evpn, endpoint),
       ...this.traitsOf(node, network),
-      ...terms,
+      ...options,
       instanceId: network,
       type: 'ipvpn',
       ip: { ip: ip(`192.168.${numberOf(evpn)}.${endpoint}`), prefixLength: 24 },
@@ -90,7 +90,7 @@ export class Networks {
   }
 }
 
-/** Another place for an endpoint of an EVPN instance in an IP VPN, each time with other terms. */
+/** Another place for an endpoint of an EVPN instance in an IP VPN, each time with other options. */
 export function drawIrb(random: Random, vpn: string, evpn: string, endpoint: number): Wish {
   const irb: IrbDraft = {
     evpn,

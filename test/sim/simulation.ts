@@ -43,12 +43,12 @@ export async function play(story: Story): Promise<Outcome> {
   const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), events }
   const all = [...topology.reflectors, ...topology.nodes]
   const history = all.map(describeSite)
-  const tell = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
+  const log = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
 
   const sites = new Map(all.map((site) => [site.address, site]))
   const reflectors = topology.reflectors.map((site) => new Reflector(around, site, sites))
   const nodes = topology.nodes.map((site) => new Node(around, site, sites))
-  const storm = new Storm(around, seed, nodes, reflectors, wiresOf(topology), tell)
+  const storm = new Storm(around, seed, nodes, reflectors, wiresOf(topology), log)
   for (const machine of [...reflectors, ...nodes]) machine.start()
   await storm.run(story.events)
   storm.calm()

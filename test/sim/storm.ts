@@ -22,7 +22,7 @@ export class Storm {
   private readonly nodes: readonly Node[]
   private readonly reflectors: readonly Reflector[]
   private readonly wires: readonly Wire[]
-  private readonly tell: (text: string) => void
+  private readonly log: (text: string) => void
   private readonly networks: Networks
   private readonly lost = new Set<string>()
   private moves = 0
@@ -33,14 +33,14 @@ export class Storm {
     nodes: readonly Node[],
     reflectors: readonly Reflector[],
     wires: readonly Wire[],
-    tell: (text: string) => void,
+    log: (text: string) => void,
   ) {
     this.networks = new Networks(seed)
     this.around = around
     this.nodes = nodes
     this.reflectors = reflectors
     this.wires = wires
-    this.tell = tell
+    this.log = log
   }
 
   /** Has each happen at its time from now on. */
@@ -57,7 +57,7 @@ export class Storm {
   calm(): void {
     for (const machine of [...this.reflectors, ...this.nodes]) machine.start()
     for (const wire of this.wires) this.mend(wire)
-    this.tell('calm')
+    this.log('calm')
   }
 
   private happen(event: Event): void {
@@ -74,7 +74,7 @@ export class Storm {
         const requests = this.requestsOf(event.node, event.network)
         if (requests.length === 0) return
         const traits = this.networks.retarget(event.node, event.network, event.traits)
-        this.tell(`${this.nameOf(event.node)} changes the targets of ${event.network}`)
+        this.log(`${this.nameOf(event.node)} changes the targets of ${event.network}`)
         for (const request of requests) this.nodes[event.node]!.attach({ ...request, ...traits })
         return
       }
@@ -83,7 +83,7 @@ export class Storm {
       case 'restart-reflector': {
         const reflector = this.reflectors[event.reflector]!
         const { downMs } = event
-        this.tell(
+        this.log(
           `reflector ${formatIp(reflector.address)} dies${downMs === null ? ' for good' : `, for ${downMs} ms`}`,
         )
         reflector.kill(downMs === null)
@@ -91,7 +91,7 @@ export class Storm {
         return
       }
       case 'cut':
-        this.tell(`${wireText(event.wire)} are cut off${event.forGood ? ' for good' : ''}`)
+        this.log(`${wireText(event.wire)} are cut off${event.forGood ? ' for good' : ''}`)
         this.around.network.cut(...event.wire)
         if (event.forGood) this.lost.add(wireText(event.wire))
         return
@@ -99,16 +99,16 @@ export class Storm {
         for (const wire of event.wires) this.mend(wire)
         return
       case 'reset':
-        this.tell(`${wireText(event.wire)} are reset`)
+        this.log(`${wireText(event.wire)} are reset`)
         return this.around.network.reset(...event.wire)
       case 'slow':
-        this.tell(`${event.latencyMs} ms between ${wireText(event.wire)}`)
+        this.log(`${event.latencyMs} ms between ${wireText(event.wire)}`)
         this.around.network.link(...event.wire).latencyMs = event.latencyMs
         return
       case 'meddle':
         return this.meddle(event)
       case 'refuse': {
-        this.tell(`the kernel of ${this.nameOf(event.node)} refuses ${event.count}`)
+        this.log(`the kernel of ${this.nameOf(event.node)} refuses ${event.count}`)
         return this.nodes[event.node]!.driver.fail(() => true, refusal('ENOBUFS', 'no room'), event.count)
       }
       case 'refresh':
@@ -124,21 +124,21 @@ export class Storm {
     const { port, direction, gatewayIp, advertiseSubnet } = request
     const how = `${direction}, gateway ${gatewayIp === null ? '-' : formatIp(gatewayIp)}${advertiseSubnet ? ', subnet' : ''}`
     const irb = typeof port === 'string' ? '' : ` in ${port.evpn}, ${how}`
-    this.tell(`${this.nameOf(node)} attaches ${keyOf(request)}${irb}`)
+    this.log(`${this.nameOf(node)} attaches ${keyOf(request)}${irb}`)
     this.nodes[node]!.attach(request)
   }
 
   private detach(node: number, key: string): void {
     const { agent } = this.nodes[node]!
     if (!agent.wanted.has(key)) return
-    this.tell(`${this.nameOf(node)} detaches ${key}`)
+    this.log(`${this.nameOf(node)} detaches ${key}`)
     agent.detach(key)
   }
 
   private leave(node: number, network: string): void {
     const requests = this.requestsOf(node, network)
     if (requests.length === 0) return
-    this.tell(`${this.nameOf(node)} leaves ${network}`)
+    this.log(`${this.nameOf(node)} leaves ${network}`)
     for (const request of requests) this.nodes[node]!.agent.detach(keyOf(request))
   }
 
@@ -146,7 +146,7 @@ export class Storm {
     const key = keyOf(this.networks.request(from, wish))
     const { agent } = this.nodes[from]!
     if (!agent.wanted.has(key)) return
-    this.tell(`${key} moves from ${this.nameOf(from)} to ${this.nameOf(to)}, within ${handOverMs} ms`)
+    this.log(`${key} moves from ${this.nameOf(from)} to ${this.nameOf(to)}, within ${handOverMs} ms`)
     if (detachesFirst) this.detach(from, key)
     this.ask(to, this.networks.request(to, next))
     this.around.clock.after(handOverMs, () => this.detach(from, key))
@@ -158,13 +158,13 @@ export class Storm {
     node.kill(gracefully)
     if (moves) node.tunnelAddress = ip(`10.${1 + ++this.moves}.1.${index + 1}`)
     const to = moves ? ` and comes back as ${formatIp(node.tunnelAddress)}` : ''
-    this.tell(`${this.nameOf(index)} ${gracefully ? 'stops' : 'dies'}, for ${downMs} ms${to}`)
+    this.log(`${this.nameOf(index)} ${gracefully ? 'stops' : 'dies'}, for ${downMs} ms${to}`)
     this.around.clock.after(downMs, () => node.start())
   }
 
   private mend(wire: Wire): void {
     if (this.lost.has(wireText(wire)) || !this.around.network.isCut(...wire)) return
-    this.tell(`${wireText(wire)} are joined again`)
+    this.log(`${wireText(wire)} are joined again`)
     this.around.network.mend(...wire)
   }
 
@@ -175,7 +175,7 @@ export class Storm {
     const ours = [...kernel.links.values()].filter(({ alias }) => alias !== null)
     const link = ours[Math.floor(choice * ours.length)]
     if (link === undefined) return
-    this.tell(`${link.name} of ${this.nameOf(node)} is changed: ${deed}`)
+    this.log(`${link.name} of ${this.nameOf(node)} is changed: ${deed}`)
     switch (deed) {
       case 'delete':
         return kernel.deleteLink(link.name)
@@ -201,12 +201,12 @@ export class Storm {
     const speaker = node?.daemon?.speaker ?? reflector?.speaker ?? null
     const family = FAMILIES[number]!
     if (speaker?.peers.get(to)?.requestRefresh(family) === true)
-      this.tell(`${formatIp(from)} asks ${formatIp(to)} for a refresh of ${['EVPN', 'VPNv4', 'RTC'][number]}`)
+      this.log(`${formatIp(from)} asks ${formatIp(to)} for a refresh of ${['EVPN', 'VPNv4', 'RTC'][number]}`)
   }
 
   private reroute({ node, to, path }: Reroute): void {
     const target = this.nodes[to]!.tunnelAddress
-    this.tell(`the path of ${this.nameOf(node)} to ${formatIp(target)} becomes ${path}`)
+    this.log(`the path of ${this.nameOf(node)} to ${formatIp(target)} becomes ${path}`)
     const hops: Record<Reroute['path'], NextHop> = {
       straight: { device: CORE, via: null, labels: [] },
       router: { device: CORE, via: ip('10.0.3.1'), labels: [] },

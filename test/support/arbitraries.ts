@@ -6,6 +6,7 @@ import {
   type Attributes,
   noAttributes,
 } from '../../src/bgp/attribute/attributes.ts'
+import { FOLDED_FIELDS } from '../../src/bgp/attribute/index.ts'
 import {
   EVPN,
   type Family,
@@ -245,28 +246,17 @@ export function attributesOf(internal: boolean): Any<Attributes> {
     fc.record({ code: unknownCode, flags: fc.constant(0xe0), value: octetsOf(0, 20) }),
     { minLength: 1, maxLength: 3, selector: ({ code }) => code },
   )
-  const onlyInside = <T>(value: Any<T>): Any<T | null> => (internal ? maybe(value) : fc.constant(null))
-  const values = attributeValues
+  const none = fc.constant(null)
+  const { origin, localPref } = attributeValues
+  const particular: { readonly [F in AttributeField]?: Any<Attributes[F]> } = {
+    origin,
+    asPath: internal ? asPath : withoutConfederations,
+    ...(internal ? { localPref } : { localPref: none, originatorId: none, clusterList: none }),
+    ...Object.fromEntries(FOLDED_FIELDS.map((field) => [field, none])),
+  }
+  const optional = Object.entries(attributeValues).map(([field, value]) => [field, maybe<unknown>(value)])
   return fc
-    .record({
-      origin: values.origin,
-      asPath: internal ? values.asPath : withoutConfederations,
-      nextHop: maybe(values.nextHop),
-      multiExitDisc: maybe(values.multiExitDisc),
-      localPref: internal ? values.localPref : fc.constant(null),
-      atomicAggregate: maybe(values.atomicAggregate),
-      aggregator: maybe(values.aggregator),
-      communities: maybe(values.communities),
-      originatorId: onlyInside(values.originatorId),
-      clusterList: onlyInside(values.clusterList),
-      extendedCommunities: maybe(values.extendedCommunities),
-      pmsiTunnel: maybe(values.pmsiTunnel),
-      tunnelEncapsulation: maybe(values.tunnelEncapsulation),
-      ipv6ExtendedCommunities: maybe(values.ipv6ExtendedCommunities),
-      largeCommunities: maybe(values.largeCommunities),
-      prefixSid: fc.constant(null),
-      unknown: maybe(unknown),
-    })
+    .record({ ...Object.fromEntries(optional), ...particular, unknown: maybe(unknown) })
     .map((chosen) => ({ ...noAttributes(), ...chosen }))
 }
 

@@ -51,16 +51,16 @@ export class BagpipeAgent {
   }
 
   /** Has the agent do something; resolves when it is done. */
-  async tell(what: string, details: Readonly<Record<string, unknown>> = {}): Promise<AgentAnswer> {
+  async order(what: string, details: Readonly<Record<string, unknown>> = {}): Promise<AgentAnswer> {
     this.#child.stdin!.write(`${JSON.stringify({ do: what, ...details })}\n`)
     const { value, done } = await this.#answers.next()
     if (done === true) throw new Error(`the agent ended: ${this.#stderr}`)
     return JSON.parse(value) as AgentAnswer
   }
 
-  /** As `tell`; all that the agent asks has to be granted. */
+  /** As `order`; all that the agent asks has to be granted. */
   async ask(what: string, details: Readonly<Record<string, unknown>> = {}): Promise<AgentAnswer> {
-    const answer = await this.tell(what, details)
+    const answer = await this.order(what, details)
     expectGranted(answer.calls)
     expect(answer.error).toBeNull()
     return answer
@@ -71,7 +71,7 @@ export class BagpipeAgent {
     await lab.eventually(
       `the agent is ${status}`,
       async () => {
-        const answer = await this.tell('look')
+        const answer = await this.order('look')
         return answer.status === status ? { value: status } : { seen: answer.status }
       },
       seconds,

@@ -4,7 +4,7 @@ import type { LabProcess } from '../../src/lab/process.ts'
 
 let captures = 0
 
-/** The packets to read, and their fields, in tshark's terms. */
+/** The packets to read, and their fields, as tshark names them. */
 export interface Capture {
   readonly namespace: string
   readonly device: string

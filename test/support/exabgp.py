@@ -67,15 +67,15 @@ NAMES.update(RD=RD, MACQUAL=MACQUAL, bytes=bytes, range=range)
 
 
 def negotiated(asn4=True, addpath=()):
-    terms = Negotiated({'aigp': True})
-    terms.asn4 = asn4
-    terms.families = [(AFI.create(afi), SAFI.create(safi)) for afi, safi in FAMILIES]
-    terms.local_as = terms.peer_as = ASN(64512)
-    terms.msg_size = 65535
+    session = Negotiated({'aigp': True})
+    session.asn4 = asn4
+    session.families = [(AFI.create(afi), SAFI.create(safi)) for afi, safi in FAMILIES]
+    session.local_as = session.peer_as = ASN(64512)
+    session.msg_size = 65535
     wanted = {(afi, safi) for afi, safi in addpath}
-    terms.addpath.receive = lambda afi, safi: (int(afi), int(safi)) in wanted
-    terms.addpath.send = lambda afi, safi: False
-    return terms
+    session.addpath.receive = lambda afi, safi: (int(afi), int(safi)) in wanted
+    session.addpath.send = lambda afi, safi: False
+    return session
 
 
 def packed(made):
@@ -89,10 +89,10 @@ def packed(made):
 
 def decode(request):
     data = bytes.fromhex(request['message'])
-    terms = negotiated(request['asn4'], request['addpath'])
+    session = negotiated(request['asn4'], request['addpath'])
     kind, body = data[18], data[19:]
     if kind == 1:
-        message = Message.unpack(kind, body, Direction.IN, terms)
+        message = Message.unpack(kind, body, Direction.IN, session)
         capabilities = []
         for code, capability in message.capabilities.items():
             capabilities += [[int(code), value.hex()] for value in capability.extract()]
@@ -104,10 +104,10 @@ def decode(request):
             'capabilities': capabilities,
         }
     if kind == 3:
-        return {'code': body[0], 'text': str(Message.unpack(kind, body, Direction.IN, terms))}
+        return {'code': body[0], 'text': str(Message.unpack(kind, body, Direction.IN, session))}
     if kind != 2:
-        return {'hex': Message.unpack(kind, body, Direction.IN, terms).message(terms).hex()}
-    update = Update.unpack_message(body, Direction.IN, terms)
+        return {'hex': Message.unpack(kind, body, Direction.IN, session).message(session).hex()}
+    update = Update.unpack_message(body, Direction.IN, session)
     if not hasattr(update, 'attributes') or getattr(update, 'EOR', True):
         eor = update.nlris[0]
         return {'endOfRib': [int(eor.afi), int(eor.safi)]}

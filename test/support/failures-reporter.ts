@@ -6,12 +6,12 @@ const REASON_LENGTH = 400
 export class FailuresReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     for (const module of modules) {
-      for (const error of module.errors()) tell(module.relativeModuleId, error.message)
+      for (const error of module.errors()) print(module.relativeModuleId, error.message)
       for (const test of module.children.allTests('failed'))
-        tell(`${module.relativeModuleId} > ${test.fullName}`, test.result().errors?.[0]?.message ?? '')
+        print(`${module.relativeModuleId} > ${test.fullName}`, test.result().errors?.[0]?.message ?? '')
     }
   }
 }
 
-const tell = (where: string, reason: string) =>
+const print = (where: string, reason: string) =>
   console.log(`FAILED ${where}: ${reason.replace(/\s+/g, ' ').slice(0, REASON_LENGTH)}`)

@@ -12,7 +12,7 @@ import type { Dataplane, Entry } from '../../src/dataplane/model.ts'
 import type { EventSink } from '../../src/events/event.ts'
 import {
   callName,
-  isTelling,
+  isOneWay,
   RECORDING_VERSION,
   type RecordedEvent,
   type RecordingHeader,
@@ -210,7 +210,7 @@ class ReplayDataplane {
           const call = callName(verb, args)
           const callback = args.find((one) => typeof one === 'function')
           if (callback !== undefined) this.callbacks.set(call, callback as () => void)
-          return isTelling(verb) ? undefined : this.ask(call)
+          return isOneWay(verb) ? undefined : this.ask(call)
         }
       },
     })

@@ -95,7 +95,7 @@ export class TcpPeer {
   }
 
   /** Waits for the `count`th message of a type. */
-  async hears(type: number, count = 1): Promise<void> {
+  async receives(type: number, count = 1): Promise<void> {
     await until(`message ${count} of type ${type}`, () => this.count(type) >= count, {
       seen: () => this.summary(),
     })
@@ -112,7 +112,7 @@ export class TcpPeer {
     const reported =
       notification &&
       ` ${notification.code}/${notification.subcode} ${Buffer.from(notification.data.subarray(0, 64)).toString('hex')}`
-    return `heard types ${this.received.map(({ type }) => type).join(' ') || 'none'}${reported ?? ''}, connection ${this.ended ?? 'open'}`
+    return `received types ${this.received.map(({ type }) => type).join(' ') || 'none'}${reported ?? ''}, connection ${this.ended ?? 'open'}`
   }
 
   private read(chunk: Buffer): void {

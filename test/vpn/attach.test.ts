@@ -14,7 +14,7 @@ function snapshot(of: TestNode): unknown {
   const { vpns, driver } = of
   return {
     wanted: wanted(of),
-    announced: advertised(of),
+    advertisedRoutes: advertised(of),
     labels: [...vpns.labels.entries()],
     instances: [...vpns.instances.keys()],
     links: [...driver.kernel.links.values()].map(({ name, master }) => `${name} in ${master}`).sort(),
@@ -49,7 +49,7 @@ describe('attach', () => {
     expect(wanted(node)).toContain('port tap1')
     expect(advertised(node)).toHaveLength(2)
     await node.detach({ ip: ip('192.168.10.2') })
-    expect(snapshot(node)).toMatchObject({ wanted: [], announced: [], labels: [], instances: [] })
+    expect(snapshot(node)).toMatchObject({ wanted: [], advertisedRoutes: [], labels: [], instances: [] })
   })
 
   test('two MACs behind one port keep it until both are gone', async () => {
@@ -71,7 +71,7 @@ describe('attach', () => {
     await node.attach({ ip: null })
     await node.attach({ ip: parseInterfaceAddress('192.168.10.2/24')! })
     await node.detach({ ip: null })
-    expect(snapshot(node)).toMatchObject({ wanted: [], announced: [], labels: [] })
+    expect(snapshot(node)).toMatchObject({ wanted: [], advertisedRoutes: [], labels: [] })
   })
 
   test('changed targets are imported and exported from then on, the multicast route included', async () => {

@@ -18,10 +18,10 @@ function snapshot(): unknown {
     ...instance,
     attachments: [...attachments].sort((a, b) => a.mac - b.mac),
   }))
-  const announced = [...node.speaker.rib.ownRoutes(VPNV4)].map(
+  const advertisedRoutes = [...node.speaker.rib.ownRoutes(VPNV4)].map(
     ({ nlri, set }) => `${nlriCodec(VPNV4)!.format(nlri)} ${set.routeTargets.join()}`,
   )
-  return { instances, announced, wanted: wanted(node), labels: [...node.vpns.labels.entries()] }
+  return { instances, advertisedRoutes, wanted: wanted(node), labels: [...node.vpns.labels.entries()] }
 }
 
 const others: Partial<AttachRequest> = {

@@ -89,7 +89,11 @@ async function attached(): Promise<Life> {
 describe('a daemon that comes after another', () => {
   test('advertises the same routes, holds the same numbers, and touches nothing in the kernel', async () => {
     const first = await attached()
-    const before = { announced: advertised(first), held: held(), labels: [...first.vpns.labels.entries()] }
+    const before = {
+      advertisedRoutes: advertised(first),
+      held: held(),
+      labels: [...first.vpns.labels.entries()],
+    }
     first.kill()
     const changes: string[] = []
     driver.set = (entries) => {
@@ -99,7 +103,7 @@ describe('a daemon that comes after another', () => {
     const second = await start()
     await clock.run(1000)
     expect({
-      announced: advertised(second),
+      advertisedRoutes: advertised(second),
       held: held(),
       labels: [...second.vpns.labels.entries()],
     }).toEqual(before)

@@ -12,7 +12,7 @@ export {
 } from './values.ts'
 
 type Codec = (typeof attributeCodecs)[number]
-type Value<C> = C extends AttributeCodec<string, infer V> ? V : never
+type CodecValue<C> = C extends AttributeCodec<string, infer V> ? V : never
 
 /** The name of an attribute in `Attributes`. */
 export type AttributeField = Codec['field']
@@ -21,7 +21,9 @@ export type AttributeField = Codec['field']
  * The path attributes of a route, apart from those that carry NLRI. Absent ones are null. Records are made by
  * `noAttributes` so that all have one shape.
  */
-export type Attributes = { [F in AttributeField]: Value<Extract<Codec, { readonly field: F }>> | null } & {
+export type Attributes = {
+  [F in AttributeField]: CodecValue<Extract<Codec, { readonly field: F }>> | null
+} & {
   /** Optional transitive attributes that are not decoded, to be passed on. */
   unknown: readonly UnknownAttribute[] | null
 }

@@ -134,14 +134,14 @@ function readHeader(r: Reader, findings: Finding[]): Header | null {
   return { start, flags, code, length }
 }
 
-type Report = (severity: Severity, subcode: number, reason: string) => void
+type ReportFinding = (severity: Severity, subcode: number, reason: string) => void
 
 function decodeOne(
   r: Reader,
   header: Header,
   attributes: Attributes,
   session: SessionContext,
-  report: Report,
+  report: ReportFinding,
 ): void {
   const codec = byCode.get(header.code)
   if (codec === undefined) {
@@ -166,7 +166,7 @@ function assign<F extends AttributeField>(attributes: Attributes, field: F, valu
   attributes[field] = value
 }
 
-function checkFlags(flags: number, wanted: number, severity: Severity, report: Report): void {
+function checkFlags(flags: number, wanted: number, severity: Severity, report: ReportFinding): void {
   if (((flags ^ wanted) & (Optional | Transitive)) === 0) return
   report(
     severity,
@@ -176,7 +176,12 @@ function checkFlags(flags: number, wanted: number, severity: Severity, report: R
 }
 
 /** Optional transitive attributes are passed on with the partial bit, others dropped (RFC 4271 §5). */
-function keepUnknown(r: Reader, { flags, code }: Header, attributes: Attributes, report: Report): void {
+function keepUnknown(
+  r: Reader,
+  { flags, code }: Header,
+  attributes: Attributes,
+  report: ReportFinding,
+): void {
   if ((flags & Optional) === 0) {
     report('reset', UpdateSubcode.UnrecognizedWellKnownAttribute, `unknown well-known attribute ${code}`)
   } else if ((flags & Transitive) !== 0) {
@@ -184,6 +189,9 @@ function keepUnknown(r: Reader, { flags, code }: Header, attributes: Attributes,
     attributes.unknown = [...(attributes.unknown ?? []), kept]
   }
 }
+
+/** Attributes that a route does not have: they are folded into others when read, and derived from them when written. */
+export const FOLDED_FIELDS = ['as4Path', 'as4Aggregator'] as const
 
 /**
  * AS4_PATH and AS4_AGGREGATOR count only from a peer without 4-octet AS numbers, and only while no other speaker aggregated
@@ -196,8 +204,7 @@ function foldAs4(attributes: Attributes, { fourOctetAs }: SessionContext): void 
     if (aggregator2 !== null && aggregator4 !== null) attributes.aggregator = aggregator4
     if (path !== null && path4 !== null) attributes.asPath = mergeAs4Path(path, path4)
   }
-  attributes.as4Path = null
-  attributes.as4Aggregator = null
+  for (const field of FOLDED_FIELDS) attributes[field] = null
 }
 
 /** Writes all but the attributes that carry NLRI, in the order of their codes. */
@@ -232,6 +239,13 @@ export function writeAttribute(w: Writer, flags: number, code: number, body: () 
   w.u16(length)
   w.bytes(long)
 }
+
+/** The IANA names of attributes that a route may have, by their names in the looking glass. */
+export const attributeNames: ReadonlyMap<string, string> = new Map(
+  [...byCode.values()]
+    .filter(({ field }) => !FOLDED_FIELDS.some((folded) => folded === field))
+    .map(({ shownAs, name }) => [shownAs, name]),
+)
 
 /** The attributes that are present, by their names in the looking glass; ORIGIN IGP and an empty AS_PATH are omitted. */
 export function formatAttributes(attributes: Attributes): Record<string, string> {

@@ -66,7 +66,7 @@ export function writeEndOfRib(w: Writer, family: Family): void {
   })
 }
 
-interface Layout {
+interface UpdateLayout {
   readonly head: (body: Writer) => void
   readonly item: (body: Writer, nlri: Nlri) => void
   readonly code: number
@@ -75,7 +75,7 @@ interface Layout {
 }
 
 /** Fills MP attributes that take at most `room` octets. */
-function pack(w: Writer, nlri: readonly Nlri[], room: number, layout: Layout): number {
+function pack(w: Writer, nlri: readonly Nlri[], room: number, layout: UpdateLayout): number {
   const { head, item, code, tail, unfit } = layout
   const body = new Writer()
   let next = 0

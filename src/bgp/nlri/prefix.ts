@@ -17,6 +17,11 @@ export function formatPrefix({ ip, length }: Prefix): string {
   return `${formatIp(ip)}/${length}`
 }
 
+/** Equal for equal prefixes. */
+export function prefixKeyOf({ ip, length }: Prefix): string {
+  return String.fromCharCode(length) + ip
+}
+
 /** Octets that `bits` bits take on the wire. */
 export const octetsFor = (bits: number): number => (bits + 7) >>> 3
 

@@ -157,7 +157,7 @@ export class Rib {
 
   /** Delivers notifications while too many are pending, so that a busy peer is read no faster than its changes are delivered. */
   relieve(): void {
-    if (this.changes.size > MAX_DIRTY) this.tellChanges(this.changes.size - MAX_DIRTY)
+    if (this.changes.size > MAX_DIRTY) this.notifyChanges(this.changes.size - MAX_DIRTY)
   }
 
   /** Calls `visit` for each of `items`, such as routes, while it returns true, in slices beside other work; then `done`. */
@@ -258,13 +258,13 @@ export class Rib {
 
   private runSlice(): void {
     const share = this.jobs.size === 0 ? SLICE : SHARE_OF_CHANGES
-    const left = this.jobs.run(SLICE - share + this.tellChanges(share))
-    this.tellChanges(left)
+    const left = this.jobs.run(SLICE - share + this.notifyChanges(share))
+    this.notifyChanges(left)
     if (this.jobs.size > 0 || this.changes.size > 0) this.schedule()
   }
 
   /** Notifies listeners of up to `budget` changes; returns how many of it are left. */
-  private tellChanges(budget: number): number {
+  private notifyChanges(budget: number): number {
     return this.changes.take(budget, (destination) => {
       const { family, key, best: current } = destination
       const known = destination.notified()
@@ -272,7 +272,7 @@ export class Rib {
       // for memberships, those that are not the best count too (RFC 4684 §3.2)
       if (current === known && (family !== ROUTE_TARGET || current === null)) {
         // The same route may have become stale or fresh, which changes its rank beside routes of other keys.
-        if (current !== null) this.subscriptions.tellAgain(current)
+        if (current !== null) this.subscriptions.notifyAgain(current)
         return
       }
       for (const listener of this.listeners) listener.bestChanged(known, current)

@@ -53,7 +53,7 @@ export class Subscriptions implements BestListener {
   }
 
   /** Notifies again of an unchanged best route whose rank may have changed. */
-  tellAgain(route: Route): void {
+  notifyAgain(route: Route): void {
     for (const target of route.set.routeTargets)
       for (const subscriber of this.subscribers.get(target) ?? []) subscriber.routeChanged(route)
   }

@@ -61,14 +61,14 @@ const options = {
 type Args = ToolArgs<typeof options>
 
 /** An attachment as the options name it. */
-interface Asked {
+interface RequestedAttachment {
   readonly type: 'evpn' | 'ipvpn'
   readonly id: string
   readonly ip: string
   readonly gateway: string | null
 }
 
-interface Port {
+interface AttachedPort {
   readonly name: string
   readonly mac: string | undefined
 }
@@ -92,7 +92,7 @@ export const restAttach = tool({
 })
 
 /** Throws where a needed option is missing. */
-function needed(args: Args): readonly [operation: 'attach' | 'detach', port: string, Asked] {
+function needed(args: Args): readonly [operation: 'attach' | 'detach', port: string, RequestedAttachment] {
   const { port, 'network-type': type } = args
   if (!args.attach && !args.detach) throw new UsageError('Need to specify --attach or --detach')
   if (!port) throw new UsageError('Need to specify --port <localport>')
@@ -108,9 +108,9 @@ function needed(args: Args): readonly [operation: 'attach' | 'detach', port: str
 async function netnsPort(
   name: string,
   operation: string,
-  { id, ip, gateway }: Asked,
+  { id, ip, gateway }: RequestedAttachment,
   args: Args,
-): Promise<Port> {
+): Promise<AttachedPort> {
   const netns = args.netns ?? id
   const inside = args.if2vpn ?? 'tovpn'
   const [, named, ...more] = name.split(':')
@@ -123,7 +123,7 @@ async function netnsPort(
   return { name: port, mac }
 }
 
-async function localPortOf(port: string, type: Asked['type'], args: Args): Promise<object> {
+async function localPortOf(port: string, type: RequestedAttachment['type'], args: Args): Promise<object> {
   if (port.startsWith('evpn:')) {
     if (type === 'evpn') throw new CliError('Can only plug an evpn into an ipvpn')
     await print(`will plug evpn ${port.slice(5)} into the IPVPN`)
@@ -137,7 +137,7 @@ async function localPortOf(port: string, type: Asked['type'], args: Args): Promi
   return { linuxif: port, ovs: { port_name: port, plugged: true, vlan: args['ovs-vlan'] } }
 }
 
-function checkEndpoint({ mac }: Port, type: Asked['type'], args: Args): void {
+function checkEndpoint({ mac }: AttachedPort, type: RequestedAttachment['type'], args: Args): void {
   if (mac === undefined && type === 'evpn')
     throw new UsageError("Need to specify --mac for an EVPN network attachment if port is not 'netns'")
   if (args['redirect-rts'].length === 0) return
@@ -154,7 +154,11 @@ function checkEndpoint({ mac }: Port, type: Asked['type'], args: Args): void {
     throw new UsageError('Need to specify --attract-to-rt and at least one static destination prefix option')
 }
 
-function requestBody({ type, id, ip, gateway }: Asked, { name, mac }: Port, args: Args): object {
+function requestBody(
+  { type, id, ip, gateway }: RequestedAttachment,
+  { name, mac }: AttachedPort,
+  args: Args,
+): object {
   return attachmentRequest({
     ...args,
     'vpn-type': type,

@@ -5,13 +5,13 @@ const FILE_HEADER_LENGTH = 24
 const PACKET_HEADER_LENGTH = 16
 const NANOSECONDS = 1_000_000_000n
 
-interface Layout {
+interface PcapLayout {
   readonly littleEndian: boolean
   /** Nanoseconds in the unit of a time's second half. */
   readonly unit: bigint
 }
 
-const LAYOUTS: Readonly<Record<string, Layout>> = {
+const LAYOUTS: Readonly<Record<string, PcapLayout>> = {
   a1b2c3d4: { littleEndian: false, unit: 1000n },
   d4c3b2a1: { littleEndian: true, unit: 1000n },
   a1b23c4d: { littleEndian: false, unit: 1n },
@@ -19,11 +19,11 @@ const LAYOUTS: Readonly<Record<string, Layout>> = {
 }
 
 /** How to read a classic capture file (draft-ietf-opsawg-pcap); undefined when it is none. */
-export function pcapLayout(file: Buffer): Layout | undefined {
+export function pcapLayout(file: Buffer): PcapLayout | undefined {
   return file.length < FILE_HEADER_LENGTH ? undefined : LAYOUTS[file.toString('hex', 0, 4)]
 }
 
-export function readPcap(file: Buffer, { littleEndian, unit }: Layout): Capture {
+export function readPcap(file: Buffer, { littleEndian, unit }: PcapLayout): Capture {
   const fields = new FieldReader(file, littleEndian)
   const linkType = fields.u16(littleEndian ? 20 : 22)
   const packets: Packet[] = []

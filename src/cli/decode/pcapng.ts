@@ -1,13 +1,13 @@
 import type { Capture, Packet } from './capture.ts'
 import { FieldReader } from './fields.ts'
 
-const Block = { Section: 0x0a0d0d0a, Interface: 1, SimplePacket: 3, EnhancedPacket: 6 } as const
+const Block = { Section: 0x0a0d0d0a, PcapngInterface: 1, SimplePacket: 3, EnhancedPacket: 6 } as const
 const Option = { End: 0, TimeResolution: 9, TimeOffset: 14 } as const
 const MIN_BLOCK_LENGTH = 12
 const LITTLE_ENDIAN = 0x4d3c2b1a
 const NANOSECONDS = 1_000_000_000n
 
-interface Interface {
+interface PcapngInterface {
   readonly linkType: number
   /** Time units in a second. */
   readonly resolution: bigint
@@ -21,7 +21,7 @@ export function isPcapng(file: Buffer): boolean {
 /** Reads the packets of a capture file of the next generation (draft-ietf-opsawg-pcapng), and the blocks that their times depend on. */
 export function readPcapng(file: Buffer): Capture {
   const packets: Packet[] = []
-  let interfaces: Interface[] = []
+  let interfaces: PcapngInterface[] = []
   let fields = new FieldReader(file, false)
   let pos = 0
   while (pos + MIN_BLOCK_LENGTH <= file.length) {
@@ -33,7 +33,7 @@ export function readPcapng(file: Buffer): Capture {
     if (length < MIN_BLOCK_LENGTH || length % 4 !== 0 || pos + length > file.length) break
     const body = fields.within(pos + 8, pos + length - 4)
     switch (fields.u32(pos)) {
-      case Block.Interface:
+      case Block.PcapngInterface:
         interfaces.push(readInterface(body))
         break
       case Block.EnhancedPacket:
@@ -49,9 +49,9 @@ export function readPcapng(file: Buffer): Capture {
 }
 
 /** Used for an interface that no block describes; no link type matches it. */
-const UNKNOWN_INTERFACE: Interface = { linkType: -1, resolution: 1n, offsetSeconds: 0n }
+const UNKNOWN_INTERFACE: PcapngInterface = { linkType: -1, resolution: 1n, offsetSeconds: 0n }
 
-function readEnhancedPacket(body: FieldReader, interfaces: readonly Interface[]): Packet {
+function readEnhancedPacket(body: FieldReader, interfaces: readonly PcapngInterface[]): Packet {
   const { linkType, resolution, offsetSeconds } = interfaces[body.u32(0)] ?? UNKNOWN_INTERFACE
   const units = (BigInt(body.u32(4)) << 32n) | BigInt(body.u32(8))
   return {
@@ -61,12 +61,12 @@ function readEnhancedPacket(body: FieldReader, interfaces: readonly Interface[])
   }
 }
 
-function readSimplePacket(body: FieldReader, interfaces: readonly Interface[]): Packet {
+function readSimplePacket(body: FieldReader, interfaces: readonly PcapngInterface[]): Packet {
   const { linkType } = interfaces[0] ?? UNKNOWN_INTERFACE
   return { time: null, linkType, bytes: body.bytes.subarray(4, 4 + body.u32(0)) }
 }
 
-function readInterface(body: FieldReader): Interface {
+function readInterface(body: FieldReader): PcapngInterface {
   let resolution = 1_000_000n
   let offsetSeconds = 0n
   for (let at = 8; at + 4 <= body.bytes.length; ) {

@@ -58,7 +58,7 @@ export class Drift implements Closable {
   notified(entry: Entry): void {
     this.found(entry)
     this.unreported++
-    this.cancel ??= this.clock.after(GATHER_MS, () => this.tell(entry))
+    this.cancel ??= this.clock.after(GATHER_MS, () => this.report(entry))
   }
 
   /** A verification found that the entry is not as wanted. */
@@ -98,7 +98,7 @@ export class Drift implements Closable {
     }
   }
 
-  private tell(example: Entry): void {
+  private report(example: Entry): void {
     this.cancel = null
     const { unreported: count } = this
     this.unreported = 0

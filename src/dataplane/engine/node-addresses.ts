@@ -11,14 +11,14 @@ const GATHER_MS = 50
 /** The pause after a dump, in multiples of the dump's duration: constant address changes thus cost a tenth of a CPU. */
 const REST = 9
 
-type Changed = (addresses: readonly InterfaceAddress[]) => void
+type AddressesListener = (addresses: readonly InterfaceAddress[]) => void
 
 /** The addresses of the node, as they change. */
 export class NodeAddresses implements Closable {
   private readonly clock: Clock
   private readonly driver: Driver
   private readonly events: EventSink
-  private changed: Changed | null = null
+  private changed: AddressesListener | null = null
   /** Null before the first answer. */
   private known: string | null = null
   private hinted = false
@@ -32,7 +32,7 @@ export class NodeAddresses implements Closable {
     this.events = events
   }
 
-  watch(changed: Changed): void {
+  watch(changed: AddressesListener): void {
     assert(this.changed === null, 'the addresses have two followers')
     this.changed = changed
     this.ask()

@@ -17,9 +17,9 @@ export interface NoticesDependencies {
   readonly devices: Pick<Devices, 'all' | 'ports'>
   /** Called when there is something to take. */
   readonly arrived: () => void
-  /** Told that external routes changed. */
+  /** Notified when external routes change. */
   readonly underlay: Pick<Underlay, 'hint'>
-  /** Told that the node's addresses may have changed. */
+  /** Notified when the node's addresses may have changed. */
   readonly nodeAddresses: Pick<NodeAddresses, 'hint'>
 }
 

@@ -10,15 +10,15 @@ const MEMORY_MS = 60_000
 export class Overruns implements Closable {
   private readonly clock: Clock
   private readonly events: EventSink
-  private readonly lookAgain: () => void
+  private readonly resync: () => void
   private count = 0
   private last = Number.NEGATIVE_INFINITY
   private cancel: (() => void) | null = null
 
-  constructor(clock: Clock, events: EventSink, lookAgain: () => void) {
+  constructor(clock: Clock, events: EventSink, resync: () => void) {
     this.clock = clock
     this.events = events
-    this.lookAgain = lookAgain
+    this.resync = resync
   }
 
   /** Records that notifications were lost. */
@@ -30,7 +30,7 @@ export class Overruns implements Closable {
     this.events.emit({ type: 'notifications-lost', overruns: this.count })
     this.cancel = this.clock.after(backoff(this.count), () => {
       this.cancel = null
-      this.lookAgain()
+      this.resync()
     })
   }
 

@@ -91,7 +91,7 @@ export class Reconciler implements Dataplane {
       },
       wake: () => {
         // the next links may take long
-        this.waiters.tellGone()
+        this.waiters.answerGone()
         schedule()
       },
     })
@@ -297,7 +297,7 @@ export class Reconciler implements Dataplane {
   private step(): Eventual<void> {
     return this.turns.next(this.devices.advance(), () =>
       this.turns.next(this.work.setSome(), (isFull) => {
-        if (this.waiters.tellSettled()) this.devices.disturb()
+        if (this.waiters.answerSettled()) this.devices.disturb()
         return this.turns.next(isFull || this.work.removeSome(), (isLeft) => {
           const isTime = !isLeft && this.work.isDone
           const taken = isTime ? this.devices.takeAway(this.waiters.areSettling) : undefined
@@ -311,7 +311,7 @@ export class Reconciler implements Dataplane {
     // before the desired state changes, or notifications of our own changes would pass for those of others
     this.driver.poll()
     if (!this.work.isDone || this.devices.hasWork || this.notices.any) this.schedule()
-    else this.waiters.tellGone()
+    else this.waiters.answerGone()
   }
 
   /** Acts on notifications of the kernel. */

@@ -114,7 +114,7 @@ export class Storms {
     if (this.bridgeOf(name) !== bridge) return
     this.readings.set(name, { ...now, ports })
     if (ports === null) this.end(name, rates.most)
-    else if (before.ports !== null) this.tell(bridge, busiest(before.ports, ports), rates.most)
+    else if (before.ports !== null) this.report(bridge, busiest(before.ports, ports), rates.most)
     else this.clock.after(CONFIRM_MS, () => this.running && this.measure([name]))
   }
 
@@ -131,7 +131,7 @@ export class Storms {
     return result
   }
 
-  private tell({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {
+  private report({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {
     const storm = { instance: alias.slice(ALIAS_PREFIX.length), bridge, port, rate }
     if (!this.storms.has(bridge)) this.events.emit({ type: 'storm-began', ...storm })
     this.storms.set(bridge, storm)

@@ -14,12 +14,12 @@ const REST = 9
 /** Addresses looked up at a time, so that many of them hold up no other work. */
 const AT_A_TIME = 128
 
-type Changed = (nextHop: NextHop | null) => void
+type NextHopListener = (nextHop: NextHop | null) => void
 
 interface Watched {
   /** Undefined before the first answer. */
   nextHop: NextHop | null | undefined
-  readonly changed: Changed
+  readonly changed: NextHopListener
   /** Whether the driver has been asked, and has not answered yet. */
   isAsked: boolean
   /** Whether it is to be asked once more then: of two questions, the older answer could come last. */
@@ -41,7 +41,7 @@ export class Underlay implements Closable {
     this.driver = driver
   }
 
-  watchNextHop(ip: Ip, changed: Changed): void {
+  watchNextHop(ip: Ip, changed: NextHopListener): void {
     assert(!this.watched.has(ip), 'an address has two followers')
     // where this throws, the address is not watched
     const answer = this.driver.nextHopTo(ip)

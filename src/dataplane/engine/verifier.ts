@@ -26,7 +26,7 @@ export interface VerifierDependencies {
 }
 
 /** Undefined: something else may have its turn; a promise: go on with its result. */
-type Steps<R = void> = Generator<Promise<unknown> | undefined, R, unknown>
+type VerificationSteps<R = void> = Generator<Promise<unknown> | undefined, R, unknown>
 
 type Tally = { -readonly [P in keyof Verification]: Verification[P] } & {
   faults: Fault[]
@@ -133,7 +133,7 @@ export class Verifier implements Closable {
     })
   }
 
-  private *steps(tally: Tally): Steps {
+  private *steps(tally: Tally): VerificationSteps {
     const orphans = yield* answerTo(this.orphans())
     for (const device of [...this.devices.all.values()]) {
       if (!this.devices.isCurrent(device)) continue
@@ -155,13 +155,15 @@ export class Verifier implements Closable {
     tally.outdated = [...this.devices.all.values()].filter(isOutdated).map(({ name }) => name)
   }
 
-  private *verifyDevice(device: Device, tally: Tally): Steps {
+  private *verifyDevice(device: Device, tally: Tally): VerificationSteps {
     const first = new Map<string, Fault>()
-    for (const fault of yield* this.look(device)) first.set(identity(fault.entry), fault)
+    for (const fault of yield* this.faultsOf(device)) first.set(identity(fault.entry), fault)
     const certain =
       first.size === 0
         ? []
-        : (yield* this.look(device)).filter(({ entry, fault }) => first.get(identity(entry))?.fault === fault)
+        : (yield* this.faultsOf(device)).filter(
+            ({ entry, fault }) => first.get(identity(entry))?.fault === fault,
+          )
     if (!this.devices.isCurrent(device)) return
     tally.devices++
     tally.entries += device.size
@@ -175,7 +177,7 @@ export class Verifier implements Closable {
   }
 
   /** The present faults of a device, except those that are being worked on. */
-  private *look(device: Device): Steps<Fault[]> {
+  private *faultsOf(device: Device): VerificationSteps<Fault[]> {
     const link = yield* answerTo(this.driver.link(device.name))
     const placeFaults = yield* this.placeFaults(device, link)
     const faults = placeFaults.filter(({ entry }) => this.isBelieved(entry))
@@ -205,7 +207,7 @@ export class Verifier implements Closable {
   }
 
   /** Links and ports that are not as wanted. */
-  private *placeFaults({ link: wanted, port }: Device, link: Link | undefined): Steps<Fault[]> {
+  private *placeFaults({ link: wanted, port }: Device, link: Link | undefined): VerificationSteps<Fault[]> {
     const isRight = wanted === null || (yield* answerTo(isAsWanted(wanted, link, this.driver)))
     const fault = link === undefined ? 'missing' : 'different'
     const faults: Fault[] = []
@@ -216,7 +218,7 @@ export class Verifier implements Closable {
   }
 
   /** Whether its interface came, went or was replaced without a notification. */
-  private *isAnother(device: Device): Steps<boolean> {
+  private *isAnother(device: Device): VerificationSteps<boolean> {
     const link = yield* answerTo(this.driver.link(device.name))
     return (link?.index ?? null) !== device.index && !this.devices.isUnplaced(device)
   }

@@ -26,7 +26,7 @@ export class Waiters implements Closable {
   settled(entries: readonly Entry[]): Promise<readonly EntryStatus[]> {
     return new Promise((resolve) => {
       this.settling.set(new Waiter(entries, this.devices.all), resolve)
-      this.tellSettled()
+      this.answerSettled()
     })
   }
 
@@ -35,15 +35,15 @@ export class Waiters implements Closable {
   }
 
   /** Answers the callers whose entries were tried; returns whether there were any. */
-  tellSettled(): boolean {
+  answerSettled(): boolean {
     const before = this.settling.size
     for (const waiter of this.settling.keys())
-      if (waiter.isOver(this.devices)) this.tell(waiter, (entry) => this.statuses.tried(entry))
+      if (waiter.isOver(this.devices)) this.answer(waiter, (entry) => this.statuses.tried(entry))
     return this.settling.size < before
   }
 
   /** Answers the callers whose entries are gone. */
-  tellGone(): void {
+  answerGone(): void {
     const over = this.leaving.filter(({ entries }) => !entries.some((entry) => this.statuses.remains(entry)))
     if (over.length === 0) return
     this.leaving = this.leaving.filter((one) => !over.includes(one))
@@ -52,10 +52,10 @@ export class Waiters implements Closable {
 
   /** Answers the callers that wait for entries to be tried with the present state of these. */
   close(): void {
-    for (const waiter of this.settling.keys()) this.tell(waiter, (entry) => this.statuses.of(entry))
+    for (const waiter of this.settling.keys()) this.answer(waiter, (entry) => this.statuses.of(entry))
   }
 
-  private tell(waiter: Waiter, statusOf: (entry: Entry) => Status): void {
+  private answer(waiter: Waiter, statusOf: (entry: Entry) => Status): void {
     const resolve = this.settling.get(waiter)
     this.settling.delete(waiter)
     const statuses = waiter.entries.map((entry) => ({ entry, status: statusOf(entry) }))

@@ -43,7 +43,7 @@ type ValueOf<F> = F extends Field<infer T> ? T : never
 type JsonOf<F> = F extends Field<unknown, infer J> ? J : never
 
 /** The values of fields. */
-type Values<F> = { readonly [N in Exclude<keyof F, OptionalIn<F>>]: ValueOf<F[N]> } & {
+type FieldValues<F> = { readonly [N in Exclude<keyof F, OptionalIn<F>>]: ValueOf<F[N]> } & {
   readonly [N in OptionalIn<F>]?: ValueOf<F[N]>
 }
 /** The values of fields in JSON. */
@@ -130,7 +130,7 @@ export function list<T, J>(field: Field<T, J>): Field<readonly T[], readonly J[]
 }
 
 /** A value with fields of its own. */
-export function record<F extends FieldSet>(what: string, fields: F): Field<Values<F>, Shown<F>> {
+export function record<F extends FieldSet>(what: string, fields: F): Field<FieldValues<F>, Shown<F>> {
   return {
     what,
     type: { is: 'record', fields },
@@ -161,7 +161,7 @@ export type Parsed<T> = { readonly value: T } | { readonly field: string; readon
 /** Adds the fields to `shown`. */
 export function formatFields<F extends FieldSet, S extends object>(
   fields: F,
-  value: Values<F>,
+  value: FieldValues<F>,
   shown: S,
 ): S & Shown<F> {
   const values: Readonly<Record<string, unknown>> = value
@@ -174,7 +174,7 @@ export function formatFields<F extends FieldSet, S extends object>(
 }
 
 /** Passes over fields that it does not know. */
-export function parseFields<F extends FieldSet>(fields: F, raw: unknown): Parsed<Values<F>> {
+export function parseFields<F extends FieldSet>(fields: F, raw: unknown): Parsed<FieldValues<F>> {
   if (typeof raw !== 'object' || raw === null) return { field: '', expected: 'an object' }
   const given = new Map<string, unknown>(Object.entries(raw))
   const value: Record<string, unknown> = {}
@@ -185,5 +185,5 @@ export function parseFields<F extends FieldSet>(fields: F, raw: unknown): Parsed
     if (own === undefined) return { field, expected: what }
     value[field] = own
   }
-  return { value: value as Values<F> }
+  return { value: value as FieldValues<F> }
 }

@@ -14,7 +14,8 @@ export interface RemoteMac {
   readonly drift?: FdbDrift
 }
 
-type Destination = Pick<RemoteMac, 'dst' | 'vni' | 'drift'>
+/** The destination of an FDB entry of a VXLAN device. */
+export type FdbDestination = Pick<RemoteMac, 'dst' | 'vni' | 'drift'>
 
 /** Limits the destinations that one table remembers for sharing. */
 const SHARED_DESTINATIONS = 4096
@@ -31,7 +32,7 @@ export const remoteMac = {
   sendsTo: ({ mac, dst }) => (dst === ANY_IPV4 ? null : { mac, dst }),
   /** MACs behind the same VTEP share one value. */
   layout() {
-    const shared = new Map<Ip, Destination>()
+    const shared = new Map<Ip, FdbDestination>()
     return {
       key: (entry) => entry.mac,
       value(entry) {
@@ -64,4 +65,4 @@ export const remoteMac = {
       vni: from.number(),
     }),
   },
-} satisfies TableDefinition<RemoteMac, Mac, Destination>
+} satisfies TableDefinition<RemoteMac, Mac, FdbDestination>

@@ -40,7 +40,7 @@ export class Fdb {
   }
 
   /** The present bridge entries of the local MACs among entries, by their positions. */
-  look(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
+  present(entries: readonly TableEntry[]): ReadonlyMap<number, BridgeEntry> {
     const found = new Map<number, BridgeEntry>()
     let asked: number[] = []
     const flush = () => {

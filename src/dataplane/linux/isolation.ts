@@ -22,7 +22,7 @@ const NO_PROGRAM = -1
 const REMEMBERED = 16
 
 /** Why a bridge is not isolated. */
-interface Open {
+interface NotIsolated {
   readonly reason: string
   /** How the host uses the bridge; null where that is not the reason. */
   readonly use: string | null
@@ -47,7 +47,7 @@ export class BridgeIsolation {
   private xdp: Program | number | null = null
   private classifier: Program | number | null = null
   /** Bridges that are not isolated, by index. */
-  private readonly open = new Map<number, Open>()
+  private readonly open = new Map<number, NotIsolated>()
 
   constructor({ requests, links, programs }: IsolationDependencies) {
     this.requests = requests

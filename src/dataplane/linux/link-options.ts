@@ -4,10 +4,10 @@ import * as k from './constants.ts'
 import type { NetlinkAttributes, NetlinkWriter } from './message.ts'
 
 /** By attribute type: length in octets, and required value. */
-type Options = ReadonlyMap<number, readonly [octets: 1 | 2 | 4, value: number]>
+type LinkOptions = ReadonlyMap<number, readonly [octets: 1 | 2 | 4, value: number]>
 
 /** Changeable options of a VXLAN device that frames or packets depend on, with their default values. */
-const VXLAN: Options = new Map([
+const VXLAN: LinkOptions = new Map([
   [k.IFLA_VXLAN_TTL, [1, 0]],
   [k.IFLA_VXLAN_TOS, [1, 0]],
   [k.IFLA_VXLAN_LEARNING, [1, 0]],
@@ -18,7 +18,7 @@ const VXLAN: Options = new Map([
 ])
 
 /** The same for a bridge; the forward delay needs a message of its own. */
-const BRIDGE: Options = new Map([
+const BRIDGE: LinkOptions = new Map([
   [k.IFLA_BR_AGEING_TIME, [4, 30_000]],
   [k.IFLA_BR_STP_STATE, [4, 0]],
   [k.IFLA_BR_GROUP_FWD_MASK, [2, 0]],
@@ -27,7 +27,7 @@ const BRIDGE: Options = new Map([
 ])
 
 /** Whether the option just read is one of these and differs from its required value. */
-function strays(data: NetlinkAttributes, options: Options): boolean {
+function strays(data: NetlinkAttributes, options: LinkOptions): boolean {
   const option = options.get(data.type)
   if (option === undefined) return false
   const [octets, value] = option
@@ -57,7 +57,7 @@ export function writeVxlanOptions(writer: NetlinkWriter, { local }: Vxlan): void
   write(writer, VXLAN)
 }
 
-function write(writer: NetlinkWriter, options: Options): void {
+function write(writer: NetlinkWriter, options: LinkOptions): void {
   for (const [type, [octets, value]] of options) {
     if (octets === 1) writer.attributeU8(type, value)
     else if (octets === 2) writer.attributeU16(type, value)

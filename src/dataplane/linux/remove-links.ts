@@ -9,7 +9,7 @@ import { removeBagpipeRoutes, removeBagpipeRules } from './bagpipe-vrfs.ts'
 import { ENODEV } from './constants.ts'
 import { deleteGroup, deleteLink, setGroup } from './encode.ts'
 import type { BridgeIsolation } from './isolation.ts'
-import { lookRoutes } from './kinds/dump.ts'
+import { dumpVrfRoutes } from './kinds/dump.ts'
 import { linuxDefinition, linuxLink } from './kinds/index.ts'
 import { releasePort } from './kinds/release-port.ts'
 import type { Links } from './links.ts'
@@ -155,7 +155,7 @@ export class LinkRemover {
 
   /** Removes owned entries from a VRF's table, which outlives the device, as do routing rules. */
   private clearVrf(link: Link, table: number): void {
-    for (const chunk of lookRoutes(link, this)) {
+    for (const chunk of dumpVrfRoutes(link, this)) {
       for (const { entry } of chunk) {
         linuxDefinition(entry.kind).encodeRemoval?.(this.requests, entry, link)
         this.requests.send()

@@ -5,7 +5,7 @@ import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './me
 import { dump, exhaust, type Requests } from './requests.ts'
 
 const FAMILIES = [k.AF_INET, k.AF_INET6] as const
-type Family = (typeof FAMILIES)[number]
+type RuleFamily = (typeof FAMILIES)[number]
 
 /** The errno where there is no IPv6. */
 const NOTHING = [k.EAFNOSUPPORT, k.EOPNOTSUPP]
@@ -84,7 +84,7 @@ export class Rules {
     this.requests.send()
   }
 
-  private add(family: Family, { isL3mdev, table, priority }: Omit<Rule, 'isOurs'>): void {
+  private add(family: RuleFamily, { isL3mdev, table, priority }: Omit<Rule, 'isOurs'>): void {
     this.requests.begin(k.RTM_NEWRULE, k.NLM_F_CREATE)
     this.write(family, { isL3mdev, table, isOurs: true })
     this.requests.writer.attributeU32(k.FRA_PRIORITY, priority)
@@ -92,13 +92,13 @@ export class Rules {
   }
 
   /** Removes the first of such rules. */
-  private remove(family: Family, rule: Omit<Rule, 'priority'>): void {
+  private remove(family: RuleFamily, rule: Omit<Rule, 'priority'>): void {
     this.requests.begin(k.RTM_DELRULE, 0)
     this.write(family, rule)
     this.requests.end()
   }
 
-  private write(family: Family, { isL3mdev, table, isOurs }: Omit<Rule, 'priority'>): void {
+  private write(family: RuleFamily, { isL3mdev, table, isOurs }: Omit<Rule, 'priority'>): void {
     const { writer } = this.requests
     writer.u32(family)
     writer.u32(table | (k.FR_ACT_TO_TBL << 24))
@@ -117,7 +117,7 @@ function isOrdered(rules: readonly Rule[]): boolean {
 }
 
 /** In the order in which the kernel evaluates them. */
-function rulesOf(family: Family): Rule[] {
+function rulesOf(family: RuleFamily): Rule[] {
   const rules: Rule[] = []
   const visit = (message: NetlinkMessage) => rules.push(readRule(message))
   const write = (writer: NetlinkWriter) => {

@@ -30,7 +30,7 @@ import { MemoryKernel } from './kernel.ts'
 const CHUNK = 256
 const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
 
-interface Fault {
+interface InjectedRefusal {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
   readonly refusal: Refusal
   left: number
@@ -55,23 +55,23 @@ export class MemoryDriver implements Driver {
   private readonly pretend: ((name: string) => boolean) | null
   private listener: ChangeListener | null = null
   private notices: ((listener: ChangeListener) => void)[] = []
-  private faults: Fault[] = []
+  private faults: InjectedRefusal[] = []
 
   constructor(clock: Clock, { pretend }: MemoryDriverOptions = {}) {
     this.clock = clock
     this.pretend = pretend ?? null
-    this.kernel = new MemoryKernel((notice) => this.tell(notice))
+    this.kernel = new MemoryKernel((notice) => this.notify(notice))
   }
 
   /** Refuses to set or remove the next `times` entries that match. */
-  fail(matches: Fault['matches'], refusal: Refusal, times = 1): void {
+  fail(matches: InjectedRefusal['matches'], refusal: Refusal, times = 1): void {
     this.faults.push({ matches, refusal, left: times })
   }
 
   /** Drops the pending notifications, and reports the loss. */
   overrun(): void {
     this.notices = []
-    this.tell((listener) => listener.overrun())
+    this.notify((listener) => listener.overrun())
   }
 
   /** Whether the kernel holds exactly this entry; of a remote MAC both halves, of a link the adjustable options too. */
@@ -317,7 +317,7 @@ export class MemoryDriver implements Driver {
     return table !== null || (master !== null && (this.kernel.links.get(master)?.table ?? null) !== null)
   }
 
-  private tell(notice: (listener: ChangeListener) => void): void {
+  private notify(notice: (listener: ChangeListener) => void): void {
     if (this.listener === null) return
     if (this.notices.length === 0) this.clock.soon(() => this.poll())
     this.notices.push(notice)

@@ -15,12 +15,12 @@ const UNMARKED: ReadonlySet<string> = new Set<OwnEntry['kind']>(['mpls-interface
 /** Kinds whose removal the kernel does not notify. */
 const SILENT: ReadonlySet<string> = new Set<OwnEntry['kind']>(['proxy-neighbour', 'udp-port'])
 
-type Table = Map<Key, ObservedEntry<OwnEntry>>
+type EntryTable = Map<Key, ObservedEntry<OwnEntry>>
 
 /** Entries as plain maps, with the effects that Linux gives an interface that goes down or is removed. A kind needs nothing here to be held. */
 export class MemoryTables {
   /** Those of each device or routing table. */
-  private readonly held = new Map<string, Map<TableKind, Table>>()
+  private readonly held = new Map<string, Map<TableKind, EntryTable>>()
   private readonly keys = new Map(TABLE_KINDS.map((kind) => [kind, tableDefinition(kind).layout().key]))
   private readonly isUp: (device: string) => boolean | undefined
   private readonly notify: (observed: ObservedEntry, present: boolean) => void
@@ -124,15 +124,15 @@ export class MemoryTables {
 
   private keep(observed: ObservedEntry<OwnEntry>): void {
     const { entry } = observed
-    const tables = ensure(this.held, ownerOf(entry), () => new Map<TableKind, Table>())
-    ensure(tables, entry.kind, (): Table => new Map()).set(this.keyOf(entry), observed)
+    const tables = ensure(this.held, ownerOf(entry), () => new Map<TableKind, EntryTable>())
+    ensure(tables, entry.kind, (): EntryTable => new Map()).set(this.keyOf(entry), observed)
   }
 
   private find(entry: OwnEntry): ObservedEntry<OwnEntry> | undefined {
     return this.tableOf(entry)?.get(this.keyOf(entry))
   }
 
-  private tableOf(entry: OwnEntry): Table | undefined {
+  private tableOf(entry: OwnEntry): EntryTable | undefined {
     return this.held.get(ownerOf(entry))?.get(entry.kind)
   }
 

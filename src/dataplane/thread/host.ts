@@ -70,7 +70,7 @@ export class ThreadHost {
     const { reconciler } = this
     switch (order.do) {
       case 'change': {
-        this.report({ tell: 'taken' })
+        this.report({ type: 'taken' })
         let i = 0
         for (const entry of unpack(order.entries)) reconciler[CHANGES[order.changes[i++]!]!](entry)
         assert(i === order.changes.length, 'a message has more changes than entries', i)
@@ -85,10 +85,10 @@ export class ThreadHost {
       case 'complete':
         return reconciler.complete()
       case 'watchAddresses':
-        return reconciler.watchAddresses((addresses) => this.report({ tell: 'addresses', addresses }))
+        return reconciler.watchAddresses((addresses) => this.report({ type: 'addresses', addresses }))
       case 'watchNextHop':
         return reconciler.watchNextHop(order.ip, (nextHop) =>
-          this.report({ tell: 'next-hop', ip: order.ip, nextHop }),
+          this.report({ type: 'next-hop', ip: order.ip, nextHop }),
         )
       case 'unwatchNextHop':
         return reconciler.unwatchNextHop(order.ip)
@@ -104,20 +104,20 @@ export class ThreadHost {
       const run = this.calls[call] as (...args: readonly unknown[]) => unknown
       const result = run(...args)
       const settled = result instanceof Promise ? await result : result
-      this.tellPrograms()
-      this.report({ tell: 'result', id, result: settled })
+      this.reportPrograms()
+      this.report({ type: 'result', id, result: settled })
     } catch (error) {
-      this.report({ tell: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
+      this.report({ type: 'failure', id, reason: error instanceof Error ? error.message : String(error) })
     }
   }
 
   /** Sent before the answers to which they belong, so that a caller can store them with its state. */
-  private tellPrograms(): void {
+  private reportPrograms(): void {
     const { programs } = this.driver
     const text = programs.join()
     if (text === this.programs) return
     this.programs = text
-    this.report({ tell: 'programs', programs })
+    this.report({ type: 'programs', programs })
   }
 
   private walk(list: keyof Lists, devices?: ReadonlySet<string>): number {

@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from '../../clock.ts'
 
-interface Timer {
+interface ScheduledTask {
   readonly at: number
   readonly task: () => void
 }
@@ -28,7 +28,7 @@ export interface LoopDependencies {
 export class Loop implements Clock {
   private tasks: (() => void)[] = []
   /** The first due last. */
-  private readonly timers: Timer[] = []
+  private readonly timers: ScheduledTask[] = []
   private isOver = false
 
   now(): number {

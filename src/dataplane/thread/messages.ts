@@ -65,11 +65,11 @@ export type Order =
 
 /** From the thread. */
 export type Report =
-  | { readonly tell: 'result'; readonly id: number; readonly result: unknown }
-  | { readonly tell: 'failure'; readonly id: number; readonly reason: string }
-  | { readonly tell: 'next-hop'; readonly ip: Ip; readonly nextHop: NextHop | null }
-  | { readonly tell: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
+  | { readonly type: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly type: 'failure'; readonly id: number; readonly reason: string }
+  | { readonly type: 'next-hop'; readonly ip: Ip; readonly nextHop: NextHop | null }
+  | { readonly type: 'addresses'; readonly addresses: readonly InterfaceAddress[] }
   /** A batch of changes. */
-  | { readonly tell: 'taken' }
-  | { readonly tell: 'programs'; readonly programs: readonly number[] }
-  | { readonly tell: 'events'; readonly events: readonly DaemonEvent[] }
+  | { readonly type: 'taken' }
+  | { readonly type: 'programs'; readonly programs: readonly number[] }
+  | { readonly type: 'events'; readonly events: readonly DaemonEvent[] }

@@ -17,7 +17,7 @@ interface Bounds {
 
 const BOUNDS: Bounds = { underway: 64, kept: 262_144 }
 
-interface Waiting {
+interface WaitingOrder {
   readonly order: Order
   /** It is sent after this many changes. */
   after: number
@@ -34,7 +34,7 @@ export class Outbox {
   private changes: Entry[] = []
   /** Of each change, what becomes of the entry, as a position in `CHANGES`. */
   private kinds: number[] = []
-  private orders: Waiting[] = []
+  private orders: WaitingOrder[] = []
   private underway = 0
   /** Changes that were sent. */
   private sent = 0

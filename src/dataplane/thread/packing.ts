@@ -21,7 +21,7 @@ const PACKINGS = KINDS.map(packingOf)
 
 export function pack(entries: readonly Entry[]): PackedEntries {
   const kinds = new Uint8Array(entries.length)
-  const numbers = new Numbers(entries.length)
+  const numbers = new NumberPacker(entries.length)
   const others: Entry[] = []
   for (const [i, entry] of entries.entries()) {
     const position = POSITIONS.get(entry.kind)!
@@ -66,7 +66,7 @@ export function* unpackStatuses({
 }
 
 /** Numbers in a growing array, and the texts that some of them stand for. */
-class Numbers implements Packer {
+class NumberPacker implements Packer {
   readonly texts: string[] = []
   private readonly positions = new Map<string, number>()
   private array: Float64Array<ArrayBuffer>

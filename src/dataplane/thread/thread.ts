@@ -29,7 +29,7 @@ export interface ForwardingThreadOptions {
   readonly died: (reason: string) => void
 }
 
-interface Asked {
+interface PendingCall {
   readonly since: number
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
@@ -45,7 +45,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   private readonly events: EventSink
   private readonly bell = makeBell()
   private readonly worker: Worker
-  private readonly asked = new Map<number, Asked>()
+  private readonly asked = new Map<number, PendingCall>()
   private readonly followers = new Map<Ip, (nextHop: NextHop | null) => void>()
   private addressesChanged: (addresses: readonly InterfaceAddress[]) => void = () => {}
   private lastId = 0
@@ -280,7 +280,7 @@ export class ForwardingThread implements Dataplane, DataplaneView {
   }
 
   private handle(report: Report): void {
-    switch (report.tell) {
+    switch (report.type) {
       case 'result':
         this.asked.get(report.id)?.resolve(report.result)
         this.asked.delete(report.id)

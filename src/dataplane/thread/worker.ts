@@ -16,7 +16,7 @@ const report = (one: Report) => port.postMessage(one)
 const loop = new Loop()
 let unsent: DaemonEvent[] = []
 const sendEvents = () => {
-  if (unsent.length > 0) report({ tell: 'events', events: unsent })
+  if (unsent.length > 0) report({ type: 'events', events: unsent })
   unsent = []
 }
 const events = {

@@ -44,7 +44,7 @@ export function instanceNode(
       import: shownTargets(routing.imports.targets),
       export: shownTargets(routing.exportTargets),
     })),
-    readvertise: inline(() => shownTerms(readvertisementOf(instance)?.targets ?? null)),
+    readvertise: inline(() => shownReadvertisement(readvertisementOf(instance)?.targets ?? null)),
     attract_traffic: inline(() => ({})),
     fallback: inline(() => (instance.type === 'ipvpn' ? instance.fallback : null)),
     internals: inline(() => ({
@@ -69,7 +69,7 @@ function readvertisementOf(instance: VpnInstance): Readvertisement | null {
   return instance.type === 'ipvpn' ? instance.vrf.readvertisement : null
 }
 
-function shownTerms(targets: ReadvertiseTargets | null): object {
+function shownReadvertisement(targets: ReadvertiseTargets | null): object {
   return targets === null ? {} : { from: shownTargets(targets.from), to: shownTargets(targets.to) }
 }
 

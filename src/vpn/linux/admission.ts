@@ -14,7 +14,7 @@ import type { Ports } from './ports.ts'
 import type { Uplinks } from './uplinks.ts'
 
 /** The survey of a port; its uplinks are for this list. */
-interface Found extends PortSurvey {
+interface AdmissionSurvey extends PortSurvey {
   readonly own: Uplinks
 }
 
@@ -70,7 +70,7 @@ export class Admission {
     return this.decide(request, { ...(await this.dataplanes.of(type).survey(asked)), own })
   }
 
-  private decide(request: ResolvedRequest, found: Found): ResolvedRequest {
+  private decide(request: ResolvedRequest, found: AdmissionSurvey): ResolvedRequest {
     const instance = this.instances.get(request.instanceId)
     const { port } = found
     if (port === undefined)
@@ -86,7 +86,7 @@ export class Admission {
 
   private linuxBridge(
     { type, linuxBridge }: ResolvedRequest,
-    found: Found,
+    found: AdmissionSurvey,
     instance: VpnInstance | undefined,
   ): string | null {
     if (linuxBridge === null || type !== 'evpn') return null
@@ -99,7 +99,7 @@ export class Admission {
   /** Why an instance cannot have the bridge, which may not exist yet; null if it can. */
   private unfitBridge(
     name: string,
-    { linuxBridge: bridge, uplinks, own }: Found,
+    { linuxBridge: bridge, uplinks, own }: AdmissionSurvey,
     instance: VpnInstance | undefined,
   ): string | null {
     if (bridgeOf(instance) === name) return null
@@ -121,7 +121,7 @@ export class Admission {
     port: Interface,
     request: ResolvedRequest,
     bridge: string | null,
-    found: Found,
+    found: AdmissionSurvey,
   ): string | null {
     if (port.loopback) return `is a loopback interface: ${EXPECTED}`
     const isForIpVpn = request.type === 'ipvpn' && !isOwnedName(port.name, this.ranges.vrfPrefix)

@@ -97,7 +97,7 @@ export class MplsTransport {
       }
     }
     for (const encapsulation of tunnelsOf(type, transport.tunnels)) {
-      const used = ensure(this.used, tunnelKey(encapsulation, remote), () =>
+      const used = ensure(this.used, transportTunnelKey(encapsulation, remote), () =>
         this.tunnel(encapsulation, remote),
       )
       if (used.users++ > 0) continue
@@ -105,7 +105,7 @@ export class MplsTransport {
       this.dataplane.want(used.port)
     }
     return {
-      device: this.used.get(tunnelKey(type, remote))!.tunnel.device,
+      device: this.used.get(transportTunnelKey(type, remote))!.tunnel.device,
       via: null,
       labels: [label],
       weight: 1,
@@ -116,7 +116,7 @@ export class MplsTransport {
     const { transport } = this.config
     if ('interface' in transport) return this.unwatch(remote)
     for (const encapsulation of tunnelsOf(type, transport.tunnels)) {
-      const key = tunnelKey(encapsulation, remote)
+      const key = transportTunnelKey(encapsulation, remote)
       const used = this.used.get(key)
       assert(used !== undefined && used.users > 0, 'a tunnel is released that is not in use', key)
       if (--used.users > 0) continue
@@ -172,6 +172,6 @@ function tunnelsOf(by: TransportType, ours: Encapsulation): readonly Encapsulati
   return by === ours || by === 'mpls' ? [ours] : [by, ours]
 }
 
-function tunnelKey(encapsulation: TransportType, remote: Ip): string {
+function transportTunnelKey(encapsulation: TransportType, remote: Ip): string {
   return `${encapsulation} ${remote}`
 }

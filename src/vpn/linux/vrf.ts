@@ -32,13 +32,13 @@ export interface LinuxVrfConfig extends VrfTable, VethOwner {
 export type VrfEndpointEntry = Veth | VrfPort | PortAddress | FixedNeighbour | LabelRoute
 
 /** Most routes have one path: a list would double its memory. */
-type Paths = TransportPath | readonly TransportPath[]
+type TransportPaths = TransportPath | readonly TransportPath[]
 
 /** The entry of a prefix. */
 class LinuxRoute {
   entry: VrfRoute | null = null
   /** Paths to provider edges that it uses. */
-  held: Paths = NO_PATHS
+  held: TransportPaths = NO_PATHS
 
   get isWanted(): boolean {
     return this.entry !== null
@@ -194,13 +194,13 @@ function hopTo(device: string, via: Ip | null): Hop {
 
 const NO_PATHS: readonly never[] = []
 
-function pathsOf(hops: readonly VrfHop[]): Paths {
+function pathsOf(hops: readonly VrfHop[]): TransportPaths {
   const [first, ...more] = hops.flatMap((hop) => (hop !== 'discard' && 'path' in hop ? [hop.path] : []))
   if (first === undefined) return NO_PATHS
   return more.length === 0 ? first : [first, ...more]
 }
 
-function all(paths: Paths): readonly TransportPath[] {
+function all(paths: TransportPaths): readonly TransportPath[] {
   return 'type' in paths ? [paths] : paths
 }
 

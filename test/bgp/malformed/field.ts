@@ -134,10 +134,10 @@ export class Field {
   /** A new connection whose session is at this stage. */
   async at(stage: Stage, host: number = HOST.internal, open: Partial<Open> = {}): Promise<TcpPeer> {
     const peer = this.connect(host)
-    await peer.hears(MessageType.Open)
+    await peer.receives(MessageType.Open)
     if (stage === 'OpenSent') return peer
     peer.send(encodeOpen(openFrom(host, open)))
-    await peer.hears(MessageType.Keepalive)
+    await peer.receives(MessageType.Keepalive)
     if (stage === 'OpenConfirm') return peer
     peer.send(KEEPALIVE)
     await this.established(host)
@@ -182,9 +182,9 @@ export class Field {
   }
 
   private async establish(peer: TcpPeer, host: number, open: Partial<Open> = {}): Promise<void> {
-    await peer.hears(MessageType.Open)
+    await peer.receives(MessageType.Open)
     peer.send(encodeOpen(openFrom(host, open)))
-    await peer.hears(MessageType.Keepalive)
+    await peer.receives(MessageType.Keepalive)
     peer.send(KEEPALIVE)
     await this.established(host)
   }

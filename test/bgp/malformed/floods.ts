@@ -97,7 +97,7 @@ export const floods: readonly Case[] = [
           Array.from({ length: 500 }, (_, i) => advertisement(loopback(HOST.client), macs(100, 100 * i))),
         ),
       )
-      await peer.hears(3)
+      await peer.receives(3)
       await until('its routes to go', () => source.routeCount === 0)
       limited.start()
     },
@@ -109,7 +109,7 @@ export const floods: readonly Case[] = [
       const left = peers.filter(({ ended }) => ended === null)
       return left.length === 1 ? left[0] : undefined
     })
-    await last.hears(1)
+    await last.receives(1)
     last.send(OPEN, KEEPALIVE)
     await field.taken(last)
   }),

@@ -205,7 +205,7 @@ export const headers: readonly Case[] = [
   }),
   scene('4271 §4.1: a whole session one octet at a time → taken', async (field) => {
     const peer = field.connect()
-    await peer.hears(OPEN)
+    await peer.receives(OPEN)
     const all = Buffer.concat([
       encodeOpen(openFrom(HOST.internal)),
       KEEPALIVE,

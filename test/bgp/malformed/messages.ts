@@ -163,7 +163,7 @@ export const notifications: readonly Case[] = [
   scene('4271 §6.4: a NOTIFICATION for an answer to ours → nothing more', async (field) => {
     const peer = await field.at('Established')
     peer.send(Buffer.alloc(19))
-    await peer.hears(NOTIFICATION)
+    await peer.receives(NOTIFICATION)
     peer.send(notification(1, 1))
     expect(await peer.ends()).toBe('closed')
     expect(peer.count(NOTIFICATION)).toBe(1)

@@ -66,7 +66,7 @@ export function yes(
 export async function accept(field: Field, bytes: Buffer, host: number): Promise<Negotiated> {
   const peer = await field.at('OpenSent', host)
   peer.send(bytes)
-  await peer.hears(4)
+  await peer.receives(4)
   peer.send(KEEPALIVE)
   await field.established(host)
   const negotiated = field.bgpPeer(host).negotiated!

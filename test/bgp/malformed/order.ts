@@ -116,7 +116,7 @@ export const silent: readonly Case[] = [
   scene('4271 §6.8: a second connection while the first lives → 6/7', async (field) => {
     const peer = await field.at('Established')
     const second = field.connect()
-    await second.hears(1)
+    await second.receives(1)
     second.send(OPEN)
     await expectNotification(second, '6/7')
     await field.taken(peer)
@@ -125,7 +125,7 @@ export const silent: readonly Case[] = [
     const peer = await field.at('Established', HOST.internal, GRACEFUL)
     field.victim.clock.skip(10_000)
     const second = field.connect()
-    await second.hears(1)
+    await second.receives(1)
     second.send(encodeOpen(openFrom(HOST.internal, GRACEFUL)), KEEPALIVE)
     await peer.ends()
     await field.taken(second)

@@ -30,7 +30,7 @@ export interface Outcome {
 export async function play(
   runner: Runner,
   scenario: Scenario,
-  tell: (step: string) => void = () => {},
+  report: (step: string) => void = () => {},
 ): Promise<Outcome> {
   const started = performance.now()
   const seconds = (): number => (performance.now() - started) / 1000
@@ -41,7 +41,7 @@ export async function play(
     const versions = await versionsOf(stage)
     for (const { title, run } of scenario.steps) {
       doing = title
-      tell(`${seconds().toFixed(1)} s  ${title}`)
+      report(`${seconds().toFixed(1)} s  ${title}`)
       await run(stage)
     }
     return { scenario, seconds: seconds(), flows: stage.flows, versions }

@@ -9,8 +9,8 @@ export function stay(state: SessionState, actions: readonly Action[] = []): Step
 }
 
 /** Ends the connection and retries later; with a NOTIFICATION where the peer should know why. */
-export function drop(reason: string, tell: Notification | null = null): Step {
-  const actions: Action[] = tell === null ? [] : [{ do: 'send-notification', notification: tell }]
+export function drop(reason: string, message: Notification | null = null): Step {
+  const actions: Action[] = message === null ? [] : [{ do: 'send-notification', notification: message }]
   actions.push({ do: 'close' }, { do: 'back-off', timer: 'idle-hold' })
   return { state: 'Idle', actions, reason }
 }
@@ -19,8 +19,8 @@ export function drop(reason: string, tell: Notification | null = null): Step {
 export const STOPPED = 'stopped'
 
 /** Ends the connection on request: no retry. */
-export function stop(tell: Notification | null): Step {
-  const actions: Action[] = tell === null ? [] : [{ do: 'send-notification', notification: tell }]
+export function stop(message: Notification | null): Step {
+  const actions: Action[] = message === null ? [] : [{ do: 'send-notification', notification: message }]
   return { state: 'Idle', actions: [...actions, { do: 'close' }], reason: STOPPED }
 }
 

@@ -30,7 +30,7 @@ export const address: LinuxDefinition<PortAddress> = {
     const isLeft = !marked && broadcast !== null
     return { entry: { ...entry, hasRoute: true }, marked, isStuck: true, ...(isLeft && { isLeft }) }
   },
-  *look({ name, index, routing, table }, sources) {
+  *dump({ name, index, routing, table }, sources) {
     if (routing === null && table === null) return
     for (const family of [k.AF_INET, k.AF_INET6])
       yield* dumped(name, k.RTM_GETADDR, (writer) => dumpAddresses(writer, family, index), sources.address)

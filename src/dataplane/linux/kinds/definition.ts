@@ -68,5 +68,5 @@ export interface LinuxDefinition<E extends TableEntry, P = unknown> {
   /** The node settings that it needs. */
   settingsFor?(entry: E): readonly Setting[]
   /** Dumps all entries of an interface; kinds that share a dump share the function. */
-  look?(link: Link, sources: Sources): Steps
+  dump?(link: Link, sources: Sources): Steps
 }

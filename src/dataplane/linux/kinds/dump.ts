@@ -27,7 +27,7 @@ export function* dumped(
 }
 
 /** The owned routes in the table of a VRF; those of bagpipe-bgp last, since they hide ours. */
-export function* lookRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
+export function* dumpVrfRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
   if (table === null) return
   const left: ObservedEntry[] = []
   const read = (message: NetlinkMessage) => {

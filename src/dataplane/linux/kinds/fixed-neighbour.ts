@@ -22,7 +22,7 @@ export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0 && (state & k.NUD_PERMANENT) !== 0
     return { bridge: null, observed: { entry, marked } }
   },
-  *look({ name, index, routing }, sources) {
+  *dump({ name, index, routing }, sources) {
     if (routing !== null)
       yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpNeighbours(writer, index), sources.neighbour)
   },

@@ -3,7 +3,7 @@ import type { Flood } from '../../model.ts'
 import * as k from '../constants.ts'
 import { ndmsg } from '../encode.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { lookFdb, readDestination } from './vxlan-fdb.ts'
+import { dumpFdbEntries, readDestination } from './vxlan-fdb.ts'
 
 /** An FDB entry of the VXLAN device for the all-zero MAC. */
 export const flood: LinuxDefinition<Flood> = {
@@ -37,5 +37,5 @@ export const flood: LinuxDefinition<Flood> = {
     const marked = hasMark || !directory.isExternal(raw.device)
     return { bridge: null, observed: { entry, marked, ...(!hasMark && { inUnmarkedList: true }) } }
   },
-  look: lookFdb,
+  dump: dumpFdbEntries,
 }

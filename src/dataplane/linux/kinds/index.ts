@@ -52,14 +52,14 @@ const all = [
 ] as const satisfies readonly { readonly kind: Kind }[]
 
 /** The definition of any kind; pass its methods only entries of its own kind. */
-type AnyTable = LinuxDefinition<TableEntry>
-type AnyLink = LinuxLinkDefinition<LinkEntry>
-type AnyPort = LinuxPortDefinition<PortEntry>
+type AnyLinuxTable = LinuxDefinition<TableEntry>
+type AnyLinuxLink = LinuxLinkDefinition<LinkEntry>
+type AnyLinuxPort = LinuxPortDefinition<PortEntry>
 
 const byKind = new Map<Kind, unknown>(all.map((one) => [one.kind, one]))
 
 /** All kinds of which a device has many. */
-export const linuxDefinitions: readonly AnyTable[] = TABLE_KINDS.map(linuxDefinition)
+export const linuxDefinitions: readonly AnyLinuxTable[] = TABLE_KINDS.map(linuxDefinition)
 
 const byKernelKind = new Map(
   LINK_KINDS.map(linuxLink).flatMap((link) =>
@@ -67,19 +67,19 @@ const byKernelKind = new Map(
   ),
 )
 
-export function linuxDefinition(kind: TableEntry['kind']): AnyTable {
-  return byKind.get(kind) as AnyTable
+export function linuxDefinition(kind: TableEntry['kind']): AnyLinuxTable {
+  return byKind.get(kind) as AnyLinuxTable
 }
 
-export function linuxLink(kind: LinkEntry['kind']): AnyLink {
-  return byKind.get(kind) as AnyLink
+export function linuxLink(kind: LinkEntry['kind']): AnyLinuxLink {
+  return byKind.get(kind) as AnyLinuxLink
 }
 
 /** The definition of an owned link of one of the kernel's link kinds; undefined where there is none. */
-export function linuxLinkOf(kernelKind: string | null): AnyLink | undefined {
+export function linuxLinkOf(kernelKind: string | null): AnyLinuxLink | undefined {
   return kernelKind === null ? undefined : byKernelKind.get(kernelKind)
 }
 
-export function linuxPort(kind: PortEntry['kind']): AnyPort {
-  return byKind.get(kind) as AnyPort
+export function linuxPort(kind: PortEntry['kind']): AnyLinuxPort {
+  return byKind.get(kind) as AnyLinuxPort
 }

@@ -34,7 +34,7 @@ export const labelRoute: LinuxDefinition<LabelRoute, Refusal | null> = {
     return label === null ? undefined : { entry: { kind: 'mpls', device: 'lo', label, hops }, marked }
   },
   settingsFor: ({ label }) => platformLabels(label),
-  *look({ name }, { routes }) {
+  *dump({ name }, { routes }) {
     if (name !== 'lo' || !hasMpls()) return
     const write = (writer: NetlinkWriter) => dumpRoutes(writer, k.AF_MPLS, null)
     yield* dumped(name, k.RTM_GETROUTE, write, (message) => routes.read(message))

@@ -5,14 +5,14 @@ import { type Batch, ndmsg, type Target } from '../encode.ts'
 import { type BridgeEntry, isTheirs } from '../fdb.ts'
 import { readBridged, stickInExternal } from './bridged.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { lookFdb } from './vxlan-fdb.ts'
+import { dumpFdbEntries } from './vxlan-fdb.ts'
 
 /** An FDB entry of the bridge, `extern_learn`; `sticky` in an external bridge. */
 export const localMac: LinuxDefinition<LocalMac, ReadonlyMap<number, BridgeEntry>> = {
   kind: 'local-mac',
   encode,
   encodeRemoval,
-  prepare: (entries, { fdb }) => fdb.look(entries),
+  prepare: (entries, { fdb }) => fdb.present(entries),
   set(entry, link, kernel, held, position) {
     const before = held.get(position)
     const refusal = before === undefined ? null : kernel.fdb.refusal(entry, before)
@@ -36,7 +36,7 @@ export const localMac: LinuxDefinition<LocalMac, ReadonlyMap<number, BridgeEntry
       isHalfSet,
     }
   },
-  look: lookFdb,
+  dump: dumpFdbEntries,
 }
 
 function encode(batch: Batch, { mac }: LocalMac, { index }: Target): void {

@@ -11,7 +11,7 @@ export const mplsInterface: LinuxDefinition<MplsInterface> = {
     return null
   },
   settingsFor: ({ device }) => mplsInput(device),
-  *look({ name }) {
+  *dump({ name }) {
     if (fits(mplsInput(name))) yield [{ entry: { kind: 'mpls-interface', device: name }, marked: false }]
   },
 }

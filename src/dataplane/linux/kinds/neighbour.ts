@@ -28,7 +28,7 @@ export const neighbour: LinuxDefinition<Neighbour> = {
     const marked = (flags & k.NTF_EXT_LEARNED) !== 0 && isFixed
     return { bridge: null, observed: { entry, marked } }
   },
-  *look({ name, index, kind }, sources) {
+  *dump({ name, index, kind }, sources) {
     if (kind === 'bridge')
       yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpNeighbours(writer, index), sources.neighbour)
   },

@@ -21,7 +21,7 @@ export const proxyNeighbour: LinuxDefinition<ProxyNeighbour> = {
     const entry = { kind: 'proxy-neighbour', device, ip: dst } as const
     return { bridge: null, observed: { entry, marked: protocol === k.PROTOCOL } }
   },
-  *look({ name, index, routing }, sources) {
+  *dump({ name, index, routing }, sources) {
     if (routing !== null)
       yield* dumped(name, k.RTM_GETNEIGH, (writer) => dumpProxies(writer, index), sources.neighbour)
   },

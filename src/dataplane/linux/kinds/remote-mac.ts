@@ -6,7 +6,7 @@ import { type Batch, ndmsg, type Target } from '../encode.ts'
 import { readBridged, stickInExternal } from './bridged.ts'
 import type { Kernel, LinuxDefinition } from './definition.ts'
 import { isPart, partOf } from './remote-macs.ts'
-import { lookFdb, readDestination } from './vxlan-fdb.ts'
+import { dumpFdbEntries, readDestination } from './vxlan-fdb.ts'
 
 /** Two FDB entries, the VXLAN device's (`self`) and its bridge's (`master`), both set by one message. */
 export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>> = {
@@ -50,7 +50,7 @@ export const remoteMac: LinuxDefinition<RemoteMac, ReadonlyMap<number, Refusal>>
     const entry = { kind: 'remote-mac', device, mac, ...destination } as const
     return { bridge: null, observed: { entry, marked, ...(isStuck && { isStuck }) } }
   },
-  look: lookFdb,
+  dump: dumpFdbEntries,
 }
 
 function encode(batch: Batch, { mac, dst, vni }: RemoteMac, target: Target): void {

@@ -9,7 +9,7 @@ import { gateway, onLinkFlag, prefix, UNUSED_GATEWAY, writeHops } from '../encod
 import type { RoutePlan } from '../multipath.ts'
 
 import type { IndexOf, LinuxDefinition } from './definition.ts'
-import { lookRoutes } from './dump.ts'
+import { dumpVrfRoutes } from './dump.ts'
 import { explainLabels, lackingOf } from './hops.ts'
 
 /** A route with metric 20 and our protocol, its hops direct or with `encap mpls`, `onlink`; several are a nexthop group. */
@@ -67,7 +67,7 @@ export const route: LinuxDefinition<VrfRoute, ReadonlyMap<number, RoutePlan | Re
     const own = isIpv4(destination.prefix) ? hops : hops.map(withoutUnusedGateway)
     return { entry: { kind: 'route', ...destination, hops: own }, marked }
   },
-  look: lookRoutes,
+  dump: dumpVrfRoutes,
 }
 
 function encode(batch: Batch, entry: VrfRoute, indexOf: IndexOf): void {

@@ -6,7 +6,7 @@ export const udpPort: LinuxDefinition<UdpPort> = {
   kind: 'udp-port',
   set: ({ ip }, _link, { fou }) => fou.set(ip),
   remove: ({ ip }, _link, { fou }) => fou.remove(ip),
-  *look({ name }, { fou }) {
+  *dump({ name }, { fou }) {
     if (name === 'lo')
       yield fou.addresses().map((ip) => ({ entry: { kind: 'udp-port', device: 'lo', ip }, marked: false }))
   },

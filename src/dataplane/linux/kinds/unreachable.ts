@@ -2,7 +2,7 @@ import type { Unreachable } from '../../model.ts'
 import * as k from '../constants.ts'
 import { prefix } from '../encode-ip.ts'
 import type { LinuxDefinition } from './definition.ts'
-import { lookRoutes } from './dump.ts'
+import { dumpVrfRoutes } from './dump.ts'
 
 /** An `unreachable` route with the worst metric. */
 export const unreachable: LinuxDefinition<Unreachable> = {
@@ -23,5 +23,5 @@ export const unreachable: LinuxDefinition<Unreachable> = {
     if (destination === null || type !== k.RTN_UNREACHABLE || metric !== k.WORST_METRIC) return undefined
     return { entry: { kind: 'unreachable', ...destination }, marked }
   },
-  look: lookRoutes,
+  dump: dumpVrfRoutes,
 }

@@ -1,5 +1,5 @@
-import type { Ip } from '../../../values/address.ts'
 import type { Link, ObservedEntry } from '../../driver.ts'
+import type { FdbDestination } from '../../kinds/remote-mac.ts'
 import type { FdbDrift, RemoteMac } from '../../model.ts'
 import * as k from '../constants.ts'
 import type { RawNeighbour } from '../decode-neighbour.ts'
@@ -11,20 +11,13 @@ import { RemoteMacs } from './remote-macs.ts'
 /** How many remaining observed entries make a chunk. */
 const CHUNK = 256
 
-/** The destination of an FDB entry of a VXLAN device. */
-interface Destination {
-  readonly dst: Ip
-  readonly vni: number
-  readonly drift?: FdbDrift
-}
-
 /** The destination of an entry; `drift` is null where nothing drifted. */
-export function readDestination({ dst, vni }: RawNeighbour, drift: FdbDrift | null): Destination {
+export function readDestination({ dst, vni }: RawNeighbour, drift: FdbDrift | null): FdbDestination {
   return { dst, vni: vni ?? 0, ...(drift !== null && { drift }) }
 }
 
 /** The FDB entries of a device, its bridge's for it included. */
-export function* lookFdb({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
+export function* dumpFdbEntries({ name, index, kind, master, routing }: Link, { neighbour }: Sources): Steps {
   if (kind !== 'vxlan' && (master === null || routing !== null)) return
   const entries = dumped(name, k.RTM_GETNEIGH, (writer) => dumpFdb(writer, index), neighbour)
   yield* kind === 'vxlan' && master !== null ? whole(entries) : entries
