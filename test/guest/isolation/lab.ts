@@ -100,7 +100,7 @@ export class VrfLab {
   }
 
   /** Ports that no daemon has to do with, which show what others are protected from: one in no VRF, and one in a VRF made by hand. */
-  unprotected(): { readonly port: Environment; readonly vrf: Environment } {
+  async unprotected(): Promise<{ readonly port: Environment; readonly vrf: Environment }> {
     const { namespace } = this.hosts[0]!
     const [outside, inVrf] = VPNS.plain
     const { port, subnets } = this.customer(inVrf)
@@ -114,6 +114,10 @@ export class VrfLab {
       ),
     )
     runIn(namespace, 'ip -6 route add unreachable default metric 4278198272 table 99')
+    await this.fleet.lab.eventually(`${port} has a link-local address in its VRF`, async () => {
+      const seen = runIn(namespace, `ip -6 address show dev ${port} scope link`)
+      return seen.includes('fe80') && !seen.includes('tentative') ? { value: seen } : { seen }
+    })
     const marker = this.routedMarker()
     return {
       port: this.environment('plain port', 'plain', outside, this.portMac(outside), marker),

@@ -89,10 +89,10 @@ describe.each(['IPv4', 'IPv6'] as const)('over %s', (family) => {
   })
 
   describe('without protection', () => {
-    let unprotected: ReturnType<VrfLab['unprotected']>
+    let unprotected: Awaited<ReturnType<VrfLab['unprotected']>>
 
-    beforeAll(() => {
-      unprotected = lab.unprotected()
+    beforeAll(async () => {
+      unprotected = await lab.unprotected()
       lab.captures.accept()
     })
 
