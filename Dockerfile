@@ -44,7 +44,7 @@ VOLUME /var/lib/chanter
 USER 65532:65532
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "/opt/chanter/dist/main.js", "status", "--alive"]
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--no-allocation-site-pretenuring", "--invocation-count-for-turbofan=10000", "/opt/chanter/dist/container.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "/opt/chanter/dist/container.js"]
 CMD ["daemon"]
 
 FROM ${BASE}
@@ -59,5 +59,5 @@ VOLUME /var/lib/chanter
 USER 65532:65532
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["chanter", "status", "--alive"]
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--no-allocation-site-pretenuring", "--invocation-count-for-turbofan=10000", "/opt/chanter/dist/container.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "/opt/chanter/dist/container.js"]
 CMD ["daemon"]

@@ -139,14 +139,14 @@ describe('.github/workflows/ci.yml', () => {
   })
 })
 
-test('however chanter is started, V8 has the same options', () => {
-  const [options = []] = [...read('bin/chanter').matchAll(/^exec "\$node" (.*) "\$home/gm)].map(
-    ([, words = '']) => words.split(' '),
+test('however chanter is started, it limits the young generation in the same way', () => {
+  const [limit, ...others] = [...read('bin/chanter').matchAll(/^exec "\$node" (--\S+)/gm)].map(
+    ([, option]) => option,
   )
-  expect(options).toContainEqual(expect.stringMatching(/^--max-semi-space-size=\d+$/))
+  expect([limit, others]).toEqual([expect.stringMatching(/^--max-semi-space-size=\d+$/), []])
   const entries = [...read('Dockerfile').matchAll(/^ENTRYPOINT (.*)$/gm)].map(([, words = '']) =>
     JSON.parse(words),
   )
   expect(entries.length).toBeGreaterThan(0)
-  for (const words of entries) expect(words).toEqual(['node', ...options, '/opt/chanter/dist/container.js'])
+  for (const words of entries) expect(words.slice(0, 2)).toEqual(['node', limit])
 })
