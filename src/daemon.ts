@@ -17,7 +17,6 @@ import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import { listenOnUnixSocket } from './linux/unix-socket.ts'
-import { setV8Options } from './linux/v8-options.ts'
 import type { Logs } from './log.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
@@ -58,7 +57,6 @@ export async function runDaemon(
   logs: Logs,
   { load, fresh = false, record = null }: DaemonOptions,
 ): Promise<Daemon> {
-  setV8Options()
   const { config } = loaded
   const { events } = logs
   const started = { monotonicMs: systemClock.now(), epochMs: systemClock.epoch() }

@@ -5,7 +5,6 @@ import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
 import type { Daemon } from './daemon.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
-import { setV8Options } from './linux/v8-options.ts'
 import type { Logs } from './log.ts'
 import { type ReflectorConfig, type ReflectorSecrets, speakerConfig } from './reflector/config.ts'
 import { ReflectorReloader } from './reflector/reload.ts'
@@ -23,7 +22,6 @@ export async function runReflector(
   logs: Logs,
   readSecrets: () => ReflectorSecrets,
 ): Promise<Daemon> {
-  setV8Options()
   const { log, events } = logs
   const clock = systemClock
   const counters = new EventCounters()

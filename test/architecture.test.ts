@@ -17,7 +17,6 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'linux/kernel': ['linux/libc'],
   'linux/lock': ['linux/libc'],
   'linux/memory': ['linux/libc'],
-  'linux/v8-options': [],
   'linux/privileges': [],
   'linux/tcp': [
     'bgp/session/transport:types',
