@@ -61,7 +61,7 @@ describe("the node's addresses", () => {
     pace = 0.99
     dataplane.watchAddresses(known)
     await lab.clock.run(45)
-    // the question of before has been carried out
+    // the earlier question has been carried out
     lab.driver.kernel.setAddresses(second!)
     pace = 0
     await lab.clock.run(5000)

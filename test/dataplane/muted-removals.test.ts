@@ -86,7 +86,7 @@ describe('of many entries that are removed in pieces', () => {
     expect(ms).toBeLessThanOrEqual(2200)
   })
 
-  test('a device that is made anew meanwhile holds what is wanted on it', async () => {
+  test('a device that is created again meanwhile gets its entries', async () => {
     const all = macs(3000)
     await want(...all)
     await removePieces(all, 20)

@@ -67,7 +67,7 @@ export class LinkChanges implements Closable {
     this.isLate = answer instanceof Promise
     return whenAnswered(answer, (link) => {
       if (this.isClosed) return
-      // the one of before may have been dropped meanwhile, and may have a successor
+      // the device may have been dropped meanwhile, and may have a successor
       const device = this.devices.get(name)
       if (link !== UNKNOWN) return this.observed(name, device, link)
       if (device !== undefined) this.touch(device)

@@ -40,7 +40,7 @@ export interface Unanswered {
   readonly culprit: DeviceEntry | null
 }
 
-/** Null: what is wanted changed before a late answer came, or the engine was stopped; nothing more was asked then. */
+/** Null: the desired state changed before a late answer came, or the engine was stopped; nothing more was asked then. */
 export type PlacingResult = Placement | Unanswered | null
 
 /** Creates or adjusts a device's own link, then its port; the device comes up last, so that it forwards nothing before it is enslaved. */
@@ -118,7 +118,7 @@ class Placing {
     return this.after(driver.setUp(this.device.name), wanted, () => this.end(null, null))
   }
 
-  /** Goes on with an answer. A late one may be lost, or what is wanted may have changed before it came. */
+  /** Goes on with an answer. A late one may be lost, or the desired state may have changed before it came. */
   private ask<T>(answer: Eventual<T>, next: (result: T) => Eventual<PlacingResult>): Eventual<PlacingResult> {
     if (!(answer instanceof Promise)) return next(answer)
     return answer.then(
