@@ -236,6 +236,14 @@ describe('the looking glass shows', () => {
     expect(await shown()).toMatchObject({ capabilities: null, timers: { hold_time: null } })
   })
 
+  test('why we refuse the peer, and the outcome of the attempts since', async () => {
+    start({ as: 64999 })
+    expect(await listed()).toMatchObject({ reason: 'AS 64512, expected 64999' })
+    them.peers.get(ip(OURS))!.disable('moved')
+    clock.advance(60_000)
+    expect(await listed()).toMatchObject({ reason: 'AS 64512, expected 64999; then ECONNREFUSED' })
+  })
+
   test('that a passive peer has not called', async () => {
     start({ passive: true })
     expect(await listed()).toMatchObject({ state: 'Active', reason: 'waiting for the peer to connect' })

@@ -48,6 +48,8 @@ export interface PeerListener {
 export interface PeerNotification {
   readonly direction: 'sent' | 'received'
   readonly notification: Notification
+  /** Why the session ended. */
+  readonly reason: string | null
   /** Epoch milliseconds. */
   readonly time: number
   /** How often the peer had been established by then. */
@@ -304,7 +306,8 @@ export class PeerSessions implements SessionOwner {
     if (ending.kind === 'sent' || ending.kind === 'received') {
       const { establishedCount } = this
       const { kind: direction, notification } = ending
-      this.lastNotification = { direction, notification, time: this.clock.epoch(), establishedCount }
+      const time = this.clock.epoch()
+      this.lastNotification = { direction, notification, reason, time, establishedCount }
     }
     if (session !== this.outgoing) {
       this.incoming.delete(session)

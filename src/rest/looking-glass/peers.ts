@@ -1,10 +1,11 @@
 import type { PeerSummary } from '../../api/peers.ts'
 import type { QuarantinedNlri } from '../../bgp/attribute/mp.ts'
 import type { BgpPeer } from '../../bgp/bgp-peer.ts'
-import { MessageType } from '../../bgp/constants.ts'
+import { ErrorCode, MessageType } from '../../bgp/constants.ts'
 import { type Family, familyName, familyNames, ROUTE_TARGET } from '../../bgp/family.ts'
 import { formatNotification } from '../../bgp/message/notification.ts'
 import { KEEPALIVES_PER_HOLD_TIME } from '../../bgp/session/fsm/open-sent.ts'
+import type { PeerNotification } from '../../bgp/session/peer-sessions.ts'
 import { formatIp } from '../../values/address.ts'
 import { hex, octets } from '../../values/bytes.ts'
 import { formatTime } from '../../values/time.ts'
@@ -31,13 +32,17 @@ export function whyDown({ sessions }: BgpPeer): string | null {
   if (sessions.state === 'Established') return null
   const { downReason, lastNotification: last, lastError, establishedCount } = sessions
   if (downReason !== null) return downReason
-  const reported =
-    last?.direction === 'received' && last.establishedCount === establishedCount
-      ? [`received ${formatNotification(last.notification)}`]
-      : []
-  const reasons = new Set([...reported, lastError, sessions.md5Trouble()].filter((one) => one !== null))
+  // an attempt may end before the reason shows again, as when the peer closes the connection first
+  const refusal = last?.establishedCount === establishedCount ? reasonFor(last) : null
+  const reasons = new Set([refusal, lastError, sessions.md5Trouble()].filter((one) => one !== null))
   if (reasons.size > 0) return [...reasons].join('; then ')
   return sessions.config.passive ? 'waiting for the peer to connect' : 'connecting'
+}
+
+/** Why the peer refuses us, or we the peer; null for an end that says nothing of the next attempt. */
+function reasonFor({ direction, notification, reason }: PeerNotification): string | null {
+  if (direction === 'received') return `received ${formatNotification(notification)}`
+  return notification.code === ErrorCode.Cease ? null : reason
 }
 
 /** One peer: what bagpipe-bgp shows of it, then the session's parameters and message counts. */
