@@ -1,4 +1,5 @@
 import type { Ip } from '../values/address.ts'
+import { OctetMap } from '../values/octet-map.ts'
 import type { Route, Source } from './rib/route.ts'
 import type { Subscriber } from './rib/subscriptions.ts'
 import type { Speaker } from './speaker.ts'
@@ -20,7 +21,7 @@ export class Imports<R extends Route> implements Subscriber {
   private readonly speaker: Speaker
   private readonly source: Source
   private readonly importer: Importer<R>
-  private readonly byKey = new Map<string, R>()
+  private readonly byKey = new OctetMap<R>()
   private readonly vanished: VanishedRoutes<R>
 
   /** `source` is the instance itself. */
@@ -36,7 +37,7 @@ export class Imports<R extends Route> implements Subscriber {
       {
         forget: (route) => this.forget(route),
         keep: (route) => importer.learn(route, route),
-        routes: () => this.byKey.values(),
+        routes: () => this.byKey,
       },
     )
   }
@@ -51,21 +52,20 @@ export class Imports<R extends Route> implements Subscriber {
     for (const target of given) this.speaker.subscribe(this, target)
     for (const target of taken) this.speaker.unsubscribe(this, target)
     if (taken.length === 0) return
-    for (const route of [...this.byKey.values()]) if (!this.brings(route)) this.routeGone(route, false)
+    for (const route of [...this.byKey]) if (!this.brings(route)) this.routeGone(route, false)
   }
 
   routeChanged(route: Route): void {
     if (!this.importer.accepts(route)) return
     if (route.source === this.source) return this.routeGone(route, false)
-    const before = this.byKey.get(route.key)
+    const before = this.byKey.set(route)
     if (before !== route) this.vanished.arrived(route, before)
-    this.byKey.set(route.key, route)
     this.importer.learn(route, before)
   }
 
-  routeGone({ family, key }: Route, isWithdrawn: boolean): void {
-    const route = this.byKey.get(key)
-    if (route?.family !== family) return
+  routeGone(gone: Route, isWithdrawn: boolean): void {
+    const route = this.byKey.get(gone)
+    if (route?.family !== gone.family) return
     if (isWithdrawn) return this.vanished.withdrawn(route)
     this.vanished.dropped(route)
     this.forget(route)
@@ -82,18 +82,18 @@ export class Imports<R extends Route> implements Subscriber {
   }
 
   private forget(route: R): void {
-    this.byKey.delete(route.key)
+    this.byKey.delete(route)
     this.importer.unlearn(route)
   }
 
   /** The imported routes, as a live view. */
   routes(): Iterable<R> {
-    return this.byKey.values()
+    return this.byKey
   }
 
   /** Whether exactly this route is imported. */
   has(route: Route): boolean {
-    return this.byKey.get(route.key) === route
+    return this.byKey.get(route) === route
   }
 
   brings({ set }: Route): boolean {

@@ -167,7 +167,7 @@ export class Speaker {
   }
 
   withdraw(source: Source, family: Family, nlri: Nlri): void {
-    this.rib.withdraw(source, family, this.rib.keyOf(family, nlri), 0)
+    this.rib.withdraw(source, family, nlri, 0)
   }
 
   /** Our own routes are complete: peers may remove those that we do not re-advertise. */

@@ -9,6 +9,7 @@ import { FLOWSPEC_VPNV4 } from '../../src/bgp/family.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { encodeNotification, formatNotification } from '../../src/bgp/message/notification.ts'
 import { decodeOpen, encodeOpen } from '../../src/bgp/message/open.ts'
+import { keyOf } from '../../src/bgp/nlri/codec.ts'
 import { evpn } from '../../src/bgp/nlri/evpn/index.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { OPEN_WAIT_SECONDS } from '../../src/bgp/session/fsm/connect.ts'
@@ -229,8 +230,8 @@ test('well-known communities have their names (IANA)', () => {
 test('EVPN routes of two types are two routes, though their octets are the same', () => {
   const shared = { rd: ipv4Rd(ip('10.0.0.1'), 1), esi: ZERO_ESI }
   const keys = [
-    evpn.key({ ...shared, type: 1, ethernetTag: 0x0a000001, label: 0 }),
-    evpn.key({ ...shared, type: 4, originator: ip('10.0.0.1') }),
+    keyOf(evpn, { ...shared, type: 1, ethernetTag: 0x0a000001, label: 0 }),
+    keyOf(evpn, { ...shared, type: 4, originator: ip('10.0.0.1') }),
   ]
   expect(new Set(keys).size).toBe(2)
 })

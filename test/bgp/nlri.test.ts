@@ -11,7 +11,7 @@ import {
   VPNV4,
   VPNV6,
 } from '../../src/bgp/family.ts'
-import { REACHABLE, WITHDRAWN } from '../../src/bgp/nlri/codec.ts'
+import { keyOf, REACHABLE, WITHDRAWN } from '../../src/bgp/nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { type Membership, membershipCovers } from '../../src/bgp/nlri/route-target.ts'
 import { Reader } from '../../src/bgp/wire/reader.ts'
@@ -302,7 +302,7 @@ test('a withdrawn VPN route may carry any label (RFC 8277 §2.4)', () => {
   const codec = nlriCodec(VPNV4)!
   const labels = ['800000', '000000', '0004d0']
   const keys = labels.map((label) =>
-    codec.key(decode(VPNV4, `78${label}00010a00000100070b000001`, WITHDRAWN) as never),
+    keyOf(codec, decode(VPNV4, `78${label}00010a00000100070b000001`, WITHDRAWN) as never),
   )
   expect(new Set(keys).size).toBe(1)
 })
@@ -322,7 +322,7 @@ describe('keys leave out what may change without a withdraw', () => {
     ],
   ])('%s', (_, one, other) => {
     const codec = nlriCodec(EVPN)!
-    expect(codec.key(decode(EVPN, one) as never)).toBe(codec.key(decode(EVPN, other) as never))
+    expect(keyOf(codec, decode(EVPN, one) as never)).toBe(keyOf(codec, decode(EVPN, other) as never))
   })
 })
 

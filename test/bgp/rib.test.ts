@@ -77,8 +77,8 @@ describe('a peer whose routes change without end', () => {
     clock.settle()
     let visited = 0
     rib.walk(rib.best(EVPN), () => {
-      const key = [...rib.best(EVPN)][0]!.key
-      rib.withdraw(source, EVPN, key, 0)
+      const { nlri } = [...rib.best(EVPN)][0]!
+      rib.withdraw(source, EVPN, nlri, 0)
       advertise(source, mac(1000 + visited))
       return ++visited < 1000
     })
@@ -163,10 +163,10 @@ describe('attributes that routes share', () => {
     const [first, second] = [octets(one), octets(other)]
     expect(second).toBe(64 + [...rib.best(EVPN)][2]!.key.length)
     expect(first - 2 * second).toBeGreaterThan(200)
-    const [{ key }] = [...rib.best(EVPN)] as [Route]
-    rib.withdraw(one, EVPN, key, 0)
+    const [{ nlri }] = [...rib.best(EVPN)] as [Route]
+    rib.withdraw(one, EVPN, nlri, 0)
     expect(octets(one)).toBe(first - second)
-    for (const route of [...rib.best(EVPN)]) rib.withdraw(route.source, EVPN, route.key, 0)
+    for (const route of [...rib.best(EVPN)]) rib.withdraw(route.source, EVPN, route.nlri, 0)
     expect([octets(one), octets(other), rib.pool.size]).toEqual([0, 0, 0])
   })
 
@@ -174,7 +174,7 @@ describe('attributes that routes share', () => {
     const source = peer(1)
     for (const i of [1, 2]) advertise(source, mac(i))
     const [first, second] = [...rib.best(EVPN)] as [Route, Route]
-    rib.withdraw(source, EVPN, first.key, 0)
+    rib.withdraw(source, EVPN, first.nlri, 0)
     clock.settle()
     let changes = 0
     rib.listen({ bestChanged: () => changes++ })

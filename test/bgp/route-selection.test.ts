@@ -71,7 +71,7 @@ describe('between routes that', () => {
     const source = peer(1)
     for (const pathId of [3, 2, 4]) rib.advertise(source, EVPN, mac(1), pathId, setOf({}))
     expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([2])
-    rib.withdraw(source, EVPN, [...rib.best(EVPN)][0]!.key, 2)
+    rib.withdraw(source, EVPN, [...rib.best(EVPN)][0]!.nlri, 2)
     expect([...rib.best(EVPN)].map(({ pathId }) => pathId)).toEqual([3])
   })
 
@@ -106,7 +106,7 @@ describe('MED (RFC 4271 §9.1.2.2 c)', () => {
       for (const i of order) add(ROUTES[i]!)
       expect(best().source.name).toBe('BGP-2')
       const { source } = ROUTES[2]!
-      rib.withdraw(source, EVPN, best().key, 0)
+      rib.withdraw(source, EVPN, best().nlri, 0)
       expect(best().source.name).toBe('BGP-1')
       add(ROUTES[2]!)
       expect(best().source.name).toBe('BGP-2')

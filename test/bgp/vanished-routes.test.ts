@@ -2,7 +2,6 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN, type Family, VPNV4, VPNV6 } from '../../src/bgp/family.ts'
 import { Imports } from '../../src/bgp/imports.ts'
-import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import {
   isStale,
   localSource,
@@ -71,14 +70,13 @@ const prefixOf = (family: Family, node: string) => ({
 function prefix(family: Family, node: string, isWithdrawn = false): void {
   const nlri = prefixOf(family, node)
   const attributes = { ...noAttributes(), origin: 0, asPath: [], extendedCommunities: [RED] }
-  if (isWithdrawn) speaker.rib.withdraw(reflector, family, nlriCodec(family)!.key(nlri), 0)
+  if (isWithdrawn) speaker.rib.withdraw(reflector, family, nlri, 0)
   else speaker.rib.advertise(reflector, family, nlri, 0, speaker.rib.pool.originated(attributes, ip(node)))
   clock.advance(0)
 }
 
 function withdraw(node: string, ...macs: string[]): void {
-  for (const mac of macs)
-    speaker.rib.withdraw(reflector, EVPN, nlriCodec(EVPN)!.key(macRoute(node, mac, null)), 0)
+  for (const mac of macs) speaker.rib.withdraw(reflector, EVPN, macRoute(node, mac, null), 0)
   clock.advance(0)
 }
 

@@ -12,7 +12,7 @@ import {
   encodeCapabilities,
   noCapabilities,
 } from '../../src/bgp/message/capability.ts'
-import type { NlriCodec } from '../../src/bgp/nlri/codec.ts'
+import { keyOf, type NlriCodec } from '../../src/bgp/nlri/codec.ts'
 import { type Nlri, nlriCodecs } from '../../src/bgp/nlri/index.ts'
 import { Reader } from '../../src/bgp/wire/reader.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
@@ -146,7 +146,7 @@ const nlri: Target = {
     codec.fields(value)
     expectStable(codec.format(value), value, (one) => written((w) => codec.encode(w, one)), read)
     const gone = codec.withdrawal?.(value) ?? value
-    if (codec.key(gone) !== codec.key(value)) throw new Broken('withdrawn under another key')
+    if (keyOf(codec, gone) !== keyOf(codec, value)) throw new Broken('withdrawn under another key')
   },
 }
 

@@ -10,6 +10,7 @@ import { encodeOpen } from '../../src/bgp/message/open.ts'
 import { writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encodeRouteRefresh } from '../../src/bgp/message/route-refresh.ts'
 import { decodeUpdate, type Update } from '../../src/bgp/message/update.ts'
+import { keyOf } from '../../src/bgp/nlri/codec.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { Framer } from '../../src/bgp/wire/framer.ts'
 import { loadVectors, messageOf } from '../support/vectors.ts'
@@ -104,7 +105,7 @@ function checkUpdate(update: Update, context: SessionContext): void {
   for (const { family, nlri } of [...reach, ...unreach]) {
     const codec = nlriCodec(family)
     for (const one of nlri) {
-      codec?.key(one)
+      if (codec !== undefined) keyOf(codec, one)
       codec?.format(one)
     }
   }
@@ -140,12 +141,12 @@ function checkUpdate(update: Update, context: SessionContext): void {
     )
     const received = framesOf([bytes], sending).map((one) => decodeUpdate(one, sending))
     const keys = received.flatMap((one) =>
-      one.unreach.flatMap((list) => list.nlri.map((item) => codec.key(item))),
+      one.unreach.flatMap((list) => list.nlri.map((item) => keyOf(codec, item))),
     )
     if (
       !isDeepStrictEqual(
         keys,
-        nlri.map((one) => codec.key(one)),
+        nlri.map((one) => keyOf(codec, one)),
       )
     )
       throw new Broken('other routes are withdrawn than were advertised')

@@ -1,8 +1,9 @@
+import type { Octets } from '../../values/bytes.ts'
 import type { JsonObject } from '../../values/json.ts'
 import { Malformed } from '../errors.ts'
 import type { Family } from '../family.ts'
 import type { Reader } from '../wire/reader.ts'
-import type { Writer } from '../wire/writer.ts'
+import { Writer } from '../wire/writer.ts'
 
 /** The context of an NLRI in its message. */
 export interface NlriContext {
@@ -28,7 +29,7 @@ export class RefusedNlri<N> extends Malformed {
 }
 
 /** Octets that most keys fit into. */
-export const KEY_CAPACITY = 64
+const KEY_CAPACITY = 64
 
 /** The routes of one family as data. Keys follow the RFC, not the bytes: they omit fields that may change without a withdraw. */
 export interface NlriCodec<N> {
@@ -40,10 +41,22 @@ export interface NlriCodec<N> {
   encode(writer: Writer, nlri: N): void
   /** The form to withdraw it in, where that differs. */
   withdrawal?(nlri: N): N
-  /** Equal for two NLRI when one replaces the other; unique within the family. For many keys, pass a writer to reuse. */
-  key(nlri: N, w?: Writer): string
+  /** Writes the key: equal for two NLRI when one replaces the other; unique within the family. */
+  writeKey(writer: Writer, nlri: N): void
   /** One line for the looking glass. */
   format(nlri: N): string
   /** The route's parts by name, in snake_case; null is none. */
   fields(nlri: N): JsonObject
+}
+
+/** For the keys of many NLRI, one after the other. */
+export function keyWriter(): Writer {
+  return new Writer(KEY_CAPACITY)
+}
+
+/** The key of one NLRI. */
+export function keyOf<N>(codec: NlriCodec<N>, nlri: N): Octets {
+  const writer = keyWriter()
+  codec.writeKey(writer, nlri)
+  return writer.string()
 }

@@ -160,7 +160,10 @@ function flowSpec(family: Family): NlriCodec<FlowSpecVpn> {
       w.octets(rd)
       w.octets(rule)
     },
-    key: ({ rd, rule }) => rd + rule,
+    writeKey(w, { rd, rule }) {
+      w.octets(rd)
+      w.octets(rule)
+    },
     format: ({ rd, rule }) =>
       `flow rd ${formatRd(rd)} ${flowSpecComponents(family, rule).map(formatComponent).join(' ')}`,
     fields: ({ rd, rule }) => ({

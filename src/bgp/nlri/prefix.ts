@@ -50,7 +50,10 @@ function unicast(family: number, addressLength: number): NlriCodec<Prefix> {
       w.u8(prefix.length)
       writePrefix(w, prefix)
     },
-    key: ({ ip, length }) => String.fromCharCode(length) + ip,
+    writeKey(w, { ip, length }) {
+      w.u8(length)
+      w.octets(ip)
+    },
     format: formatPrefix,
     fields: (prefix) => ({ prefix: formatPrefix(prefix) }),
   }

@@ -51,7 +51,10 @@ export const routeTargetMembership: NlriCodec<Membership> = {
     w.u8(length)
     w.octets(octets.slice(0, octetsFor(length)))
   },
-  key: ({ length, octets }) => String.fromCharCode(length) + octets,
+  writeKey(w, { length, octets }) {
+    w.u8(length)
+    w.octets(octets)
+  },
   format({ length, octets }) {
     if (length === 0) return 'rtc wildcard'
     const target = octets.slice(AS_BITS / 8) as RouteTarget

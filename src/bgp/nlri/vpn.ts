@@ -3,8 +3,7 @@ import { Malformed } from '../errors.ts'
 import { type Family, VPNV4, VPNV6 } from '../family.ts'
 import { BOTTOM_OF_STACK, LABEL_LENGTH, type LabelField, labelOf, WITHDRAWN_LABEL } from '../values/label.ts'
 import { formatRd, RD_LENGTH, type Rd } from '../values/rd.ts'
-import { Writer } from '../wire/writer.ts'
-import { KEY_CAPACITY, type NlriCodec, RefusedNlri } from './codec.ts'
+import { type NlriCodec, RefusedNlri } from './codec.ts'
 import { formatPrefix, octetsFor, type Prefix, readPrefix, writePrefix } from './prefix.ts'
 import { readRd } from './rd.ts'
 
@@ -52,12 +51,10 @@ function vpn(family: Family, addressLength: number): NlriCodec<VpnPrefix> {
       writePrefix(w, nlri)
     },
     withdrawal: (nlri) => ({ ...nlri, label: WITHDRAWN_LABEL }),
-    key({ rd, ip, length }, w = new Writer(KEY_CAPACITY)) {
-      w.reset()
+    writeKey(w, { rd, ip, length }) {
       w.octets(rd)
       w.u8(length)
       w.octets(ip)
-      return w.string()
     },
     format: (nlri) => `${formatPrefix(nlri)} label ${labelOf(nlri.label)} rd ${formatRd(nlri.rd)}`,
     fields: (nlri) => ({

@@ -6,6 +6,7 @@ import type { SessionContext } from '../context.ts'
 import { type Family, familyName, ROUTE_TARGET } from '../family.ts'
 import { quarantinedNlri, type Update } from '../message/update.ts'
 import { isOpaque } from '../nlri/evpn/index.ts'
+import type { Nlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
 import { DroppedRoutes } from './dropped-routes.ts'
@@ -120,7 +121,7 @@ export class AdjRibIn {
     else for (const list of update.reach) this.advertiseAll(list, update)
     // A quarantined NLRI withdraws the peer's earlier route of its key.
     for (const { family, nlri, pathId } of quarantinedNlri(update))
-      if (nlri !== null) this.withdraw(family, this.rib.keyOf(family, nlri), pathId)
+      if (nlri !== null) this.withdraw(family, nlri, pathId)
     if (update.endOfRib !== null) this.converged(update.endOfRib)
     this.rib.relieve()
   }
@@ -180,13 +181,16 @@ export class AdjRibIn {
   }
 
   private withdrawAll({ family, nlri, pathIds }: NlriList): void {
-    for (let i = 0; i < nlri.length; i++)
-      this.withdraw(family, this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0)
+    for (let i = 0; i < nlri.length; i++) this.withdraw(family, nlri[i]!, pathIds?.[i] ?? 0)
   }
 
-  private withdraw(family: Family, key: string, pathId: number): void {
-    this.rib.withdraw(this.source, family, key, pathId)
-    this.dropped.forget(family, key, pathId)
+  private withdraw(family: Family, nlri: Nlri, pathId: number): void {
+    this.rib.withdraw(this.source, family, nlri, pathId)
+    this.forgetDropped(family, nlri, pathId)
+  }
+
+  private forgetDropped(family: Family, nlri: Nlri, pathId: number): void {
+    if (this.dropped.size > 0) this.dropped.forget(family, this.rib.keyOf(family, nlri), pathId)
   }
 
   private advertiseAll(list: MpReach, update: Update): void {
@@ -209,8 +213,8 @@ export class AdjRibIn {
     for (let i = 0; i < nlri.length; i++) {
       if (isOpaque(nlri[i]!)) this.counters.unread++
       const pathId = pathIds?.[i] ?? 0
-      const key = this.rib.advertise(this.source, family, nlri[i]!, pathId, set)
-      this.dropped.forget(family, key, pathId)
+      this.rib.advertise(this.source, family, nlri[i]!, pathId, set)
+      this.forgetDropped(family, nlri[i]!, pathId)
       if (family === ROUTE_TARGET) this.memberships.memberAdded(nlri[i] as Membership)
     }
   }

@@ -5,7 +5,7 @@ import type { Route, Source } from './route.ts'
 // The routes of one family and key are a chain by `next`, which begins with the best one.
 
 /** The route of a source, or of one of its paths. */
-export function find(head: Route | null, source: Source, pathId?: number): Route | null {
+export function findRoute(head: Route | null, source: Source, pathId?: number): Route | null {
   for (let route = head; route !== null; route = route.next) {
     if (route.source === source && (pathId === undefined || route.pathId === pathId)) return route
   }

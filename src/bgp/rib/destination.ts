@@ -1,11 +1,14 @@
 import { assert } from '../../values/assert.ts'
+import type { Octets } from '../../values/bytes.ts'
+import type { Keyed } from '../../values/octet-map.ts'
 import type { Family } from '../family.ts'
 import type { Route } from './route.ts'
 
 /** What routes of one family and key lead to. */
-export class Destination {
+export class Destination implements Keyed {
   readonly family: Family
-  readonly key: string
+  readonly key: Octets
+  readonly hash: number
   /** The best route, with the others behind it. */
   best: Route | null = null
   /** Whether its routes have changed since the last notification. */
@@ -13,9 +16,10 @@ export class Destination {
   /** Of a changed one, the best route that was last notified. */
   private known: Route | null = null
 
-  constructor(family: Family, key: string) {
+  constructor(family: Family, key: Octets, hash: number) {
     this.family = family
     this.key = key
+    this.hash = hash
   }
 
   /** Its routes are about to change; false where they have done so since the last notification. */

@@ -16,6 +16,10 @@ const MAX_KEY_OCTETS = 64
 export class DroppedRoutes {
   private readonly routes = new Map<string, DroppedRoute>()
 
+  get size(): number {
+    return this.routes.size
+  }
+
   add(key: string, pathId: number, route: DroppedRoute): void {
     if (key.length > MAX_KEY_OCTETS) return
     const own = droppedKey(route.family, key, pathId)
@@ -29,7 +33,7 @@ export class DroppedRoutes {
   }
 
   forget(family: Family, key: string, pathId: number): void {
-    if (this.routes.size > 0) this.routes.delete(droppedKey(family, key, pathId))
+    this.routes.delete(droppedKey(family, key, pathId))
   }
 
   /** How many are kept of a family. */

@@ -1,3 +1,4 @@
+import { keyOf } from '../nlri/codec.ts'
 import {
   FULL_LENGTH,
   type Membership,
@@ -7,7 +8,7 @@ import {
 } from '../nlri/route-target.ts'
 import type { RouteTarget } from '../values/extended-community.ts'
 
-const DEFAULT_KEY = routeTargetMembership.key(WILDCARD)
+const DEFAULT_KEY = keyOf(routeTargetMembership, WILDCARD)
 
 /** The route-target memberships of a peer (RFC 4684 §5); the same target from several origins counts once. */
 export class Interest {
@@ -19,7 +20,7 @@ export class Interest {
 
   /** Whether the change may cover more routes. */
   add(membership: Membership): boolean {
-    const key = routeTargetMembership.key(membership)
+    const key = keyOf(routeTargetMembership, membership)
     if (this.memberships.has(key)) return false
     this.memberships.set(key, membership)
     if (membership.length === FULL_LENGTH) {
@@ -30,7 +31,7 @@ export class Interest {
   }
 
   remove(membership: Membership): boolean {
-    const key = routeTargetMembership.key(membership)
+    const key = keyOf(routeTargetMembership, membership)
     if (!this.memberships.delete(key)) return false
     if (this.prefixes.delete(key)) return true
     const target = targetOf(membership)

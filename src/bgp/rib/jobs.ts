@@ -49,3 +49,22 @@ function steps(job: Job, limit: number): number {
   for (let done = 0; done < limit; done++) if (job.next().done === true) return done
   return limit
 }
+
+/** Calls `done` when `isPassed` is true. */
+export function* waitFor(isPassed: () => boolean, done: () => void): Generator<undefined, void> {
+  while (!isPassed()) yield
+  done()
+}
+
+/** Calls `visit` for each of `items` while it returns true, one a step; then `done`. */
+export function* visitAll<T>(
+  items: Iterable<T>,
+  visit: (item: T) => boolean,
+  done: () => void,
+): Generator<undefined, void> {
+  for (const item of items) {
+    if (!visit(item)) break
+    yield
+  }
+  done()
+}

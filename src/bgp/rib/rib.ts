@@ -1,16 +1,18 @@
 import type { Clock } from '../../clock.ts'
 import { assert } from '../../values/assert.ts'
+import type { Octets } from '../../values/bytes.ts'
 import { ensure } from '../../values/map.ts'
+import { OctetMap } from '../../values/octet-map.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
-import { KEY_CAPACITY } from '../nlri/codec.ts'
+import { keyWriter } from '../nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
-import { Writer } from '../wire/writer.ts'
+import type { Writer } from '../wire/writer.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
-import { find, link, relinked, unlinked } from './chain.ts'
+import { findRoute, link, relinked, unlinked } from './chain.ts'
 import { ChangedDestinations } from './changed-destinations.ts'
 import { Destination } from './destination.ts'
-import { type Job, Jobs } from './jobs.ts'
+import { type Job, Jobs, visitAll, waitFor } from './jobs.ts'
 import { present } from './present.ts'
 import {
   addRoute,
@@ -51,30 +53,28 @@ export class Rib {
   readonly pool = new AttributePool()
   readonly subscriptions = new Subscriptions(this)
   private readonly clock: Clock
-  private readonly tables = new Map<Family, Map<string, Destination>>()
+  private readonly tables = new Map<Family, OctetMap<Destination>>()
   private readonly own = new Map<Family, Map<string, Route>>()
   private readonly listeners = new Set<BestListener>([this.subscriptions])
   private readonly changes = new ChangedDestinations()
   private readonly jobs = new Jobs()
   private readonly sweeps = new WeakMap<Source, Map<Family, PendingSweep>>()
-  private readonly keyWriter = new Writer(KEY_CAPACITY)
+  private readonly keyWriter = keyWriter()
   private scheduled = false
 
   constructor(clock: Clock) {
     this.clock = clock
   }
 
-  /** Adds or replaces a source's route; returns its key. */
-  advertise(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): string {
-    const key = this.keyOf(family, nlri)
-    const table = this.table(family)
-    const destination = ensure(table, key, () => new Destination(family, key))
-    const existing = find(destination.best, source, pathId)
+  /** Adds or replaces a source's route. */
+  advertise(source: Source, family: Family, nlri: Nlri, pathId: number, set: AttributeSet): void {
+    const destination = this.find(family, nlri) ?? this.addDestination(family)
+    const existing = findRoute(destination.best, source, pathId)
     if (existing !== null && existing.set === set && sameNlri(existing.nlri, nlri) && !isRevalued(existing)) {
       const wasStale = isStale(existing)
       refreshRoute(existing)
       if (wasStale) this.reconsider(destination)
-      return key
+      return
     }
     this.markChanged(destination)
     const route = newRoute(destination, nlri, source, pathId, set)
@@ -82,20 +82,19 @@ export class Rib {
     const rest = existing === null ? destination.best : this.unlink(destination.best, existing)
     destination.best = link(rest, route)
     addRoute(route)
-    if (source.peer === null) this.ownTable(family).set(key, route)
-    return key
+    if (source.peer === null) this.ownTable(family).set(route.key, route)
   }
 
   /** The key of an NLRI's route. */
-  keyOf(family: Family, nlri: Nlri): string {
-    return nlriCodec(family)!.key(nlri, this.keyWriter)
+  keyOf(family: Family, nlri: Nlri): Octets {
+    return this.writtenKey(family, nlri).string()
   }
 
   /** Removes a source's route; an unknown one is ignored. */
-  withdraw(source: Source, family: Family, key: string, pathId: number): void {
-    const destination = this.table(family).get(key)
+  withdraw(source: Source, family: Family, nlri: Nlri, pathId: number): void {
+    const destination = this.find(family, nlri)
     if (destination === undefined) return
-    const existing = find(destination.best, source, pathId)
+    const existing = findRoute(destination.best, source, pathId)
     if (existing === null) return
     this.remove(destination, existing)
     this.dropStaleCopies(destination, existing)
@@ -140,8 +139,8 @@ export class Rib {
   /** Runs route selection again for the source's routes of a family, in slices, after their comparison values have changed. */
   reselect(source: Source, family: Family): void {
     const table = this.table(family)
-    this.walk(source.routes.get(family) ?? [], ({ key }) => {
-      const destination = table.get(key)
+    this.walk(source.routes.get(family) ?? [], (route) => {
+      const destination = table.get(route)
       if (destination !== undefined) this.reconsider(destination)
       return true
     })
@@ -172,12 +171,7 @@ export class Rib {
 
   /** The best routes of a family, as a live view that may omit routes added during iteration. */
   *best(family: Family): Iterable<Route> {
-    const table = this.table(family)
-    let left = table.size
-    for (const { best } of table.values()) {
-      if (left-- === 0) return
-      if (best !== null) yield best
-    }
+    for (const { best } of this.table(family)) if (best !== null) yield best
   }
 
   /** Our own routes of a family, as `best`. */
@@ -194,8 +188,28 @@ export class Rib {
     return this.tables.keys()
   }
 
-  private table(family: Family): Map<string, Destination> {
-    return ensure(this.tables, family, () => new Map())
+  /** Where the routes of an NLRI's key lead to; its key is written then. */
+  private find(family: Family, nlri: Nlri): Destination | undefined {
+    return this.table(family).find(this.writtenKey(family, nlri))
+  }
+
+  /** Adds a destination of the key that is written. */
+  private addDestination(family: Family): Destination {
+    const { keyWriter } = this
+    const destination = new Destination(family, keyWriter.string(), keyWriter.hash())
+    this.table(family).set(destination)
+    return destination
+  }
+
+  private writtenKey(family: Family, nlri: Nlri): Writer {
+    const { keyWriter } = this
+    keyWriter.reset()
+    nlriCodec(family)!.writeKey(keyWriter, nlri)
+    return keyWriter
+  }
+
+  private table(family: Family): OctetMap<Destination> {
+    return ensure(this.tables, family, () => new OctetMap())
   }
 
   private ownTable(family: Family): Map<string, Route> {
@@ -217,8 +231,8 @@ export class Rib {
     }
   }
 
-  private isKnownTo(sources: ReadonlySet<Source>, { family, key }: Route): boolean {
-    for (let route = this.table(family).get(key)?.best ?? null; route !== null; route = route.next)
+  private isKnownTo(sources: ReadonlySet<Source>, known: Route): boolean {
+    for (let route = this.table(known.family).get(known)?.best ?? null; route !== null; route = route.next)
       if (sources.has(route.source)) return true
     return false
   }
@@ -266,9 +280,9 @@ export class Rib {
   /** Notifies listeners of up to `budget` changes; returns how many of it are left. */
   private notifyChanges(budget: number): number {
     return this.changes.take(budget, (destination) => {
-      const { family, key, best: current } = destination
+      const { family, best: current } = destination
       const known = destination.notified()
-      if (current === null) this.table(family).delete(key)
+      if (current === null) this.table(family).delete(destination)
       // for memberships, those that are not the best count too (RFC 4684 §3.2)
       if (current === known && (family !== ROUTE_TARGET || current === null)) {
         // The same route may have become stale or fresh, which changes its rank beside routes of other keys.
@@ -299,27 +313,10 @@ export class Rib {
   ): Generator<undefined, void> {
     const table = this.table(family)
     for (const route of source.routes.get(family) ?? []) {
-      if (goes(route)) this.remove(table.get(route.key)!, route)
+      if (goes(route)) this.remove(table.get(route)!, route)
       yield
     }
   }
-}
-
-function* waitFor(isPassed: () => boolean, done: () => void): Generator<undefined, void> {
-  while (!isPassed()) yield
-  done()
-}
-
-function* visitAll<T>(
-  items: Iterable<T>,
-  visit: (item: T) => boolean,
-  done: () => void,
-): Generator<undefined, void> {
-  for (const item of items) {
-    if (!visit(item)) break
-    yield
-  }
-  done()
 }
 
 function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {

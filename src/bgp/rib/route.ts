@@ -1,6 +1,8 @@
 import type { Ip } from '../../values/address.ts'
 import { assert } from '../../values/assert.ts'
+import type { Octets } from '../../values/bytes.ts'
 import { ensure } from '../../values/map.ts'
+import type { Keyed } from '../../values/octet-map.ts'
 import { Slots } from '../../values/slots.ts'
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
@@ -61,9 +63,9 @@ export interface PeerInfo {
 }
 
 /** One route of one source. Immutable but for its links, its slots and its generation. */
-export interface Route {
+export interface Route extends Keyed {
   readonly family: Family
-  readonly key: string
+  readonly key: Octets
   readonly nlri: Nlri
   readonly set: AttributeSet
   readonly source: Source
@@ -83,7 +85,7 @@ const NOWHERE = -1
 
 /** A route that is not in the RIB yet. */
 export function newRoute(
-  { family, key }: Pick<Route, 'family' | 'key'>,
+  { family, key, hash }: Pick<Route, 'family' | 'key' | 'hash'>,
   nlri: Nlri,
   source: Source,
   pathId: number,
@@ -91,7 +93,7 @@ export function newRoute(
 ): Route {
   const { generation } = source
   const [sourceSlot, bestSlot] = [NOWHERE, NOWHERE]
-  return { family, key, nlri, set, source, pathId, generation, next: null, sourceSlot, bestSlot }
+  return { family, key, hash, nlri, set, source, pathId, generation, next: null, sourceSlot, bestSlot }
 }
 
 /** Generation of a route that no source has any more: it is always stale. */

@@ -1,7 +1,8 @@
 import type { Octets } from '../../values/bytes.ts'
+import { hashOctets, type WrittenKey } from '../../values/octet-map.ts'
 
 /** A growing buffer that is written front to back; lengths are reserved and patched. Reuse it after `reset`. */
-export class Writer {
+export class Writer implements WrittenKey {
   private buffer: Buffer
   length = 0
 
@@ -79,6 +80,19 @@ export class Writer {
   /** The written bytes as one flat string: V8 keeps a sum of strings as a tree, which takes several times as much memory. */
   string(): Octets {
     return this.buffer.toString('latin1', 0, this.length)
+  }
+
+  /** `hashOctets` of the written bytes. */
+  hash(): number {
+    return hashOctets(this.buffer, this.length)
+  }
+
+  /** Whether the written bytes are those of `octets`. */
+  equals(octets: Octets): boolean {
+    const { buffer, length } = this
+    if (octets.length !== length) return false
+    for (let i = 0; i < length; i++) if (buffer[i] !== octets.charCodeAt(i)) return false
+    return true
   }
 
   /** A copy of the written bytes. */

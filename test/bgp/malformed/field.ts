@@ -7,6 +7,7 @@ import { noCapabilities } from '../../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../../src/bgp/message/index.ts'
 import { encodeOpen, type Open } from '../../../src/bgp/message/open.ts'
 import { writeEndOfRib } from '../../../src/bgp/message/pack.ts'
+import { keyOf } from '../../../src/bgp/nlri/codec.ts'
 import { evpn } from '../../../src/bgp/nlri/evpn/index.ts'
 import type { Route } from '../../../src/bgp/rib/route.ts'
 import type { SpeakerConfig } from '../../../src/bgp/speaker-config.ts'
@@ -156,7 +157,7 @@ export class Field {
     const mark = macRoute(address, mac(0xaa, ++this.marks), null)
     const context = this.bgpPeer(host).negotiated?.context ?? DEFAULT_CONTEXT
     peer.send(advertisement(address, [mac(0xaa, this.marks)], context))
-    const key = evpn.key(mark)
+    const key = keyOf(evpn, mark)
     await until('the session to take a route', () => this.victim.routes.routes.has(key) || peer.ended, {
       seen: () => peer.summary(),
     })

@@ -16,7 +16,7 @@ export interface EvpnRouteCodec<R> {
   decode(reader: Reader, context: NlriContext): R
   encode(writer: Writer, route: R): void
   /** Writes the route's key fields (RFC 7432 §7). */
-  key(writer: Writer, route: R): void
+  writeKey(writer: Writer, route: R): void
   format(route: R): string
   /** The body's parts by name. */
   fields(route: R): JsonObject

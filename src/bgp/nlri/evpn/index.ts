@@ -1,7 +1,6 @@
 import { hex, type Octets } from '../../../values/bytes.ts'
 import { EVPN } from '../../family.ts'
-import { Writer } from '../../wire/writer.ts'
-import { KEY_CAPACITY, type NlriCodec } from '../codec.ts'
+import type { NlriCodec } from '../codec.ts'
 import type { EvpnRouteCodec } from './codec.ts'
 import { type AutoDiscoveryRoute, autoDiscovery } from './type1.ts'
 import { type MacIpRoute, macIp } from './type2.ts'
@@ -71,16 +70,14 @@ export const evpn: NlriCodec<EvpnRoute> = {
     byType.get(route.type)!.encode(w, route)
     w.patch(length, 1)
   },
-  key(route, w = new Writer(KEY_CAPACITY)) {
-    w.reset()
+  writeKey(w, route) {
     if (route.type === 0) {
       w.u8(route.code)
       w.octets(route.body)
     } else {
       w.u8(route.type)
-      byType.get(route.type)!.key(w, route)
+      byType.get(route.type)!.writeKey(w, route)
     }
-    return w.string()
   },
   format(route) {
     if (route.type === 0) return `evpn:type-${route.code}::${hex(route.body)}`

@@ -34,7 +34,7 @@ export const autoDiscovery: EvpnRouteCodec<AutoDiscoveryRoute> = {
     w.u32(ethernetTag)
     w.u24(label)
   },
-  key(w, { rd, esi, ethernetTag }) {
+  writeKey(w, { rd, esi, ethernetTag }) {
     w.octets(rd)
     w.octets(esi)
     w.u32(ethernetTag)

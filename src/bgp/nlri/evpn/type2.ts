@@ -52,7 +52,7 @@ export const macIp: EvpnRouteCodec<MacIpRoute> = {
     w.u24(label)
     if (label2 !== null) w.u24(label2)
   },
-  key(w, { rd, ethernetTag, mac, ip }) {
+  writeKey(w, { rd, ethernetTag, mac, ip }) {
     w.octets(rd)
     w.u32(ethernetTag)
     w.u48(mac)

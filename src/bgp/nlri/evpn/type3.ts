@@ -21,7 +21,7 @@ export const inclusiveMulticast: EvpnRouteCodec<InclusiveMulticastRoute> = {
     w.u32(ethernetTag)
     writeIp(w, originator)
   },
-  key(w, { rd, ethernetTag, originator }) {
+  writeKey(w, { rd, ethernetTag, originator }) {
     w.octets(rd)
     w.u32(ethernetTag)
     w.octets(originator)

@@ -27,7 +27,7 @@ export const ethernetSegment: EvpnRouteCodec<EthernetSegmentRoute> = {
     w.octets(esi)
     writeIp(w, originator)
   },
-  key(w, { rd, esi, originator }) {
+  writeKey(w, { rd, esi, originator }) {
     w.octets(rd)
     w.octets(esi)
     w.octets(originator)

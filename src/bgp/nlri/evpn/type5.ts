@@ -55,7 +55,7 @@ export const ipPrefix: EvpnRouteCodec<IpPrefixRoute> = {
     w.octets(gateway)
     w.u24(label)
   },
-  key(w, { rd, ethernetTag, prefix }) {
+  writeKey(w, { rd, ethernetTag, prefix }) {
     w.octets(rd)
     w.u32(ethernetTag)
     w.u8(prefix.length)
