@@ -65,9 +65,12 @@ export class Reader {
   /** The next `length` bytes as a string of their own. */
   octets(length: number): Octets {
     this.need(length)
-    const start = this.pos
-    this.pos = start + length
-    return this.bytes.toString('latin1', start, this.pos)
+    const { bytes, pos } = this
+    this.pos = pos + length
+    // so few are several times cheaper this way
+    if (length === 4)
+      return String.fromCharCode(bytes[pos]!, bytes[pos + 1]!, bytes[pos + 2]!, bytes[pos + 3]!)
+    return bytes.toString('latin1', pos, this.pos)
   }
 
   /** As `octets`, as many as `known` has; returns `known` itself where they are equal, so that shared values are stored once. */
