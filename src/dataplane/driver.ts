@@ -107,7 +107,7 @@ export type DumpSteps = Generator<Eventual<readonly ObservedEntry[]>, void>
  * - The answer to a query is what was true at some moment between the query and the answer. What changes after that moment is notified, where changes are.
  * - Of one device, one change is in flight at a time. Queries may be in flight beside it and beside each other, and may be answered in any order.
  * - After a lost connection the driver reports an `overrun`.
- * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` lists what the driver itself has loaded.
+ * - Some members have no answer: `watch`, `poll`, `muteOwned`, `sweep` and `close` are orders. `programs` and `countsRemovals` are what the driver knows of itself.
  */
 export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   /** Starts to report changes to `listener`. */
@@ -119,6 +119,10 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
    * removed from some devices.
    */
   muteOwned(sets: boolean, removalsOf: readonly string[]): void
+  /** Whether the driver counts the notifications of removals that it drops, and so may know that none of them was of another program's. */
+  readonly countsRemovals: boolean
+  /** Whether a notification of a removal by another program may have been dropped, from a device that is or was muted, since the last such question. */
+  missedRemovals(device: string): Eventual<boolean>
   /** Creates or replaces entries, each independently of the others; a route with some refused hops is set with the remaining ones. */
   set(entries: readonly TableEntry[]): Eventual<Refused>
   /** Removes entries; removing an absent one is a success. */

@@ -27,7 +27,7 @@ export interface WorkDependencies {
   readonly removed: (entries: readonly TableEntry[]) => void
   /** Called when a device has nothing left to set or remove. */
   readonly done: (device: Device) => void
-  /** Called for a device whose removals, also external ones, were not read for a while. */
+  /** Called for a device whose removals were not read for a while, when external ones may be among them. */
   readonly missed: (device: string) => void
 }
 
@@ -52,7 +52,8 @@ export class Work implements Closable {
     this.tableOf = tableOf
     this.removed = removed
     this.done = done
-    this.mutedRemovals = new MutedRemovals(clock, missed)
+    const unmuted = () => this.muteOwned()
+    this.mutedRemovals = new MutedRemovals({ clock, driver, unmuted, missed })
   }
 
   close(): void {

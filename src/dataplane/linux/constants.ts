@@ -21,6 +21,7 @@ export const SO_ATTACH_FILTER = 26
 export const SO_DETACH_FILTER = 27
 export const SO_SNDBUFFORCE = 32
 export const SO_RCVBUFFORCE = 33
+export const SO_ATTACH_BPF = 50
 
 export const NETLINK_ROUTE = 0
 export const NETLINK_GENERIC = 16

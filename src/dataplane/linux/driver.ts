@@ -27,7 +27,7 @@ import { BridgeIsolation } from './isolation.ts'
 import { isTunnel } from './kinds/tunnel.ts'
 import { isVxlan6 } from './kinds/vxlan.ts'
 import { Links } from './links.ts'
-import { Monitor } from './monitor.ts'
+import { Monitor, type MonitorDependencies } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
 import { nodeAddresses } from './node-addresses.ts'
@@ -56,12 +56,14 @@ export interface LinuxDriverOptions {
   readonly isPolled?: boolean
   /** Whether the order of the node's routing rules is changed for VRFs, where necessary; default yes. */
   readonly managesRules?: boolean
+  /** Whether to count muted removals, where the kernel permits that; default yes. */
+  readonly countsRemovals?: boolean
 }
 
 /** The Linux kernel, in the network namespace of the creating thread. */
 export class LinuxDriver implements Driver {
   private readonly clock: Clock
-  private readonly monitorBufferBytes: number
+  private readonly monitoring: Pick<MonitorDependencies, 'bufferBytes' | 'countsRemovals'>
   private readonly isPolled: boolean
   private readonly requests = new Requests()
   private readonly questions = new Requests()
@@ -90,9 +92,10 @@ export class LinuxDriver implements Driver {
     former = NO_FORMER_WORK,
     managesRules = true,
     isPolled = false,
+    countsRemovals = true,
   }: LinuxDriverOptions) {
     this.clock = clock
-    this.monitorBufferBytes = monitorBufferBytes
+    this.monitoring = { bufferBytes: monitorBufferBytes, countsRemovals }
     this.isPolled = isPolled
     this.rules = new Rules(this.requests, managesRules)
     this.links = new Links(
@@ -119,9 +122,11 @@ export class LinuxDriver implements Driver {
   }
 
   watch(listener: ChangeListener): void {
-    const { links, routes, multipath, monitorBufferBytes: bufferBytes } = this
+    const { links, routes, multipath, monitoring } = this
     const { port } = this.requests
-    this.monitor = new Monitor({ links, routes, multipath, listener, bufferBytes, port })
+    const monitor = new Monitor({ ...monitoring, links, routes, multipath, listener, port })
+    this.monitor = monitor
+    this.requests.sent = (batch, refused) => monitor.counter?.note(batch, refused)
     if (!this.isPolled) this.pollLater()
   }
 
@@ -144,6 +149,15 @@ export class LinuxDriver implements Driver {
       sets,
       removalsOf.flatMap((device) => this.links.lookUp(device)?.index ?? []),
     )
+  }
+
+  get countsRemovals(): boolean {
+    return this.monitor?.counter != null
+  }
+
+  missedRemovals(device: string): boolean {
+    const index = this.links.lookUp(device)?.index
+    return index === undefined || this.monitor?.counter?.missed(index) !== false
   }
 
   set(entries: readonly TableEntry[]): Refused {

@@ -28,6 +28,8 @@ export class Requests implements Batch {
   private readonly socket: NetlinkSocket
   private sequence = 0
   private isClosed = false
+  /** Called with each batch that `send` has sent, and with the positions of refused requests in it. */
+  sent: (batch: NetlinkWriter, refused: Refused) => void = () => {}
 
   constructor(protocol?: number) {
     this.socket = new NetlinkSocket(protocol === undefined ? {} : { protocol })
@@ -59,6 +61,7 @@ export class Requests implements Batch {
       answers.push({ message: copyOf(message), position })
     const refusals =
       sent < 0 ? allRefused(writer.count, kernelRefusal(-sent)) : this.collect(first, writer.count, keep)
+    this.sent(writer, refusals)
     writer.clear()
     for (const { message, position } of answers) reply(message, position)
     return refusals

@@ -10,6 +10,7 @@ import {
   NETLINK_EXT_ACK,
   NETLINK_GET_STRICT_CHK,
   NETLINK_ROUTE,
+  SO_ATTACH_BPF,
   SO_ATTACH_FILTER,
   SO_DETACH_FILTER,
   SO_RCVBUF,
@@ -108,6 +109,11 @@ export class NetlinkSocket {
       libc.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, sockFprog, sockFprog.length),
       'netlink filter',
     )
+  }
+
+  /** Drops what an eBPF program rejects, in place of the filter before; returns whether the kernel takes it. */
+  attach(program: number): boolean {
+    return this.option(SOL_SOCKET, SO_ATTACH_BPF, program) >= 0
   }
 
   close(): void {

@@ -51,6 +51,8 @@ export class MemoryDriver implements Driver {
   isolation: Isolation = { by: null, reason: null }
   /** Whether links can be renamed while they are up. */
   renames = true
+  /** Whether it distinguishes muted removals by other programs from its own. */
+  countsRemovals = true
   private readonly clock: Clock
   private readonly pretend: ((name: string) => boolean) | null
   private listener: ChangeListener | null = null
@@ -100,12 +102,16 @@ export class MemoryDriver implements Driver {
     this.kernel.muted = new Set(removalsOf)
   }
 
+  missedRemovals(device: string): boolean {
+    return this.kernel.missed.delete(device) || !this.countsRemovals
+  }
+
   set(entries: readonly TableEntry[]): Refused {
     return this.each(entries, (entry) => this.carryOut('set', entry, () => this.setEntry(entry)))
   }
 
   remove(entries: readonly TableEntry[]): Refused {
-    return this.each(entries, (entry) => this.carryOut('remove', entry, () => this.kernel.removeEntry(entry)))
+    return this.each(entries, (entry) => this.carryOut('remove', entry, () => this.removeEntry(entry)))
   }
 
   setDevice(entry: DeviceEntry): Refusal | null {
@@ -273,6 +279,13 @@ export class MemoryDriver implements Driver {
     this.link(entry.device)
     if ('hops' in entry) for (const hop of entry.hops) this.link(hop.device)
     this.kernel.setEntry(entry, true)
+  }
+
+  private removeEntry(entry: TableEntry): void {
+    const { kernel } = this
+    const isMissed = kernel.missed.has(entry.device)
+    kernel.removeEntry(entry)
+    if (!isMissed) kernel.missed.delete(entry.device)
   }
 
   private setLink(entry: LinkEntry): void {

@@ -49,6 +49,8 @@ export class MemoryKernel {
   addresses: readonly InterfaceAddress[] = []
   /** Devices whose marked entries go without a notification. */
   muted: ReadonlySet<string> = new Set()
+  /** Devices of which such a notification was dropped. */
+  readonly missed = new Set<string>()
   private readonly notify: (notice: Notice) => void
   private lastIndex = 0
 
@@ -313,7 +315,9 @@ export class MemoryKernel {
   }
 
   private isMuted({ entry, marked }: ObservedEntry): boolean {
-    return marked && this.muted.has(entry.device)
+    const isMuted = marked && this.muted.has(entry.device)
+    if (isMuted) this.missed.add(entry.device)
+    return isMuted
   }
 
   /** An interface goes down, if only for a moment. */

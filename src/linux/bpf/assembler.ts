@@ -23,12 +23,27 @@ export const shiftLeft = (dst: number, imm: number): Line => ({ code: 0x67, dst,
 export const loadU8 = (dst: number, src: number, off: number): Line => ({ code: 0x71, dst, src, off })
 export const loadU16 = (dst: number, src: number, off: number): Line => ({ code: 0x69, dst, src, off })
 export const loadU32 = (dst: number, src: number, off: number): Line => ({ code: 0x61, dst, src, off })
+export const loadU64 = (dst: number, src: number, off: number): Line => ({ code: 0x79, dst, src, off })
+/** Loads the map behind a file descriptor. */
+export const loadMap = (dst: number, fd: number): Line[] => [
+  { code: 0x18, dst, src: 1, imm: fd },
+  { code: 0 },
+]
 export const storeU32 = (dst: number, off: number, src: number): Line => ({ code: 0x63, dst, src, off })
+/** Makes a number of 16 or 32 bits one in host order, or the reverse. */
+export const toNetworkOrder = (dst: number, bits: number): Line => ({ code: 0xdc, dst, imm: bits })
 /** Stores 8 octets of a constant. */
 export const storeImmediate = (dst: number, off: number, imm: number): Line => ({ code: 0x7a, dst, off, imm })
+/** Adds a register to 8 octets in memory, in one step. */
+export const addAtomically = (dst: number, off: number, src: number): Line => ({ code: 0xdb, dst, src, off })
 export const jump = (to: string): Line => ({ code: 0x05, to })
 export const ifEqual = (dst: number, imm: number, to: string): Line => ({ code: 0x15, dst, imm, to })
 export const ifNotEqual = (dst: number, imm: number, to: string): Line => ({ code: 0x55, dst, imm, to })
+/** Compares two registers. */
+export const ifDifferent = (dst: number, src: number, to: string): Line => ({ code: 0x5d, dst, src, to })
+/** Both compare the lower 32 bits. */
+export const ifEqual32 = (dst: number, imm: number, to: string): Line => ({ code: 0x16, dst, imm, to })
+export const ifAnyBit32 = (dst: number, imm: number, to: string): Line => ({ code: 0x46, dst, imm, to })
 export const ifAtLeast = (dst: number, imm: number, to: string): Line => ({ code: 0x35, dst, imm, to })
 export const call = (helper: number): Line => ({ code: 0x85, imm: helper })
 export const exit: Line = { code: 0x95 }

@@ -23,6 +23,7 @@ const NAME_BYTES = 16
 /** Our programs call helpers that require this licence. */
 const LICENCE = Buffer.from('Dual BSD/GPL\0')
 
+export const BPF_PROG_TYPE_SOCKET_FILTER = 1
 export const BPF_PROG_TYPE_SCHED_CLS = 3
 export const BPF_PROG_TYPE_XDP = 6
 
@@ -40,7 +41,7 @@ export interface Program {
   readonly id: number
 }
 
-/** Loads a program; the negated errno where the kernel refuses it. Needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN. */
+/** Loads a program; the negated errno where the kernel refuses it. Needs CAP_BPF, and CAP_NET_ADMIN unless it is a socket filter, or CAP_SYS_ADMIN. */
 export function loadProgram({ type, name, instructions }: ProgramSource): Program | number {
   const attribute = Buffer.alloc(ATTRIBUTE_BYTES)
   attribute.writeUInt32LE(type, 0)
@@ -78,7 +79,8 @@ function infoOf(fd: number): { readonly id: number; readonly name: string } | un
   return { id: info.readUInt32LE(4), name }
 }
 
-function bpf(command: number, attribute: Uint8Array): number {
+/** The system call bpf(2): its result, or the negated errno. */
+export function bpf(command: number, attribute: Uint8Array): number {
   const number = SYS_BPF[process.arch]
   return number === undefined ? -ENOSYS : syscall(number, command, attribute, attribute.length)
 }
