@@ -38,6 +38,12 @@ export class KeyMap<K extends Key, V> implements Iterable<[K, V]> {
     return before
   }
 
+  /** As `set`, of a key that is not there. */
+  append(key: K, value: V): void {
+    if (typeof key === 'number') this.numbers.append(key, value)
+    else this.strings.set(key, value)
+  }
+
   delete(key: K): boolean {
     return typeof key === 'number' ? this.numbers.delete(key) : this.strings.delete(key)
   }

@@ -6,6 +6,8 @@ const FIRST_CAPACITY = 8
 const KEPT_CAPACITY = 4096
 const FREE = -1
 const GONE = -1
+/** In place of the value of a deleted key; an array of numbers stays one with it. */
+const NOTHING = 0
 
 /** Decides only where a key is stored; a random value prevents chosen keys from colliding. */
 const SEED = randomInt(2 ** 32)
@@ -19,24 +21,26 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   private count = 0
   /** Keys and values by position, in the order of insertion; a deleted key leaves `GONE` behind. */
   private keys = new Float64Array(FIRST_CAPACITY)
-  private values: (V | undefined)[] = []
+  private values: (V | typeof NOTHING)[] = []
   private used = 0
   /** All positions before this one are of deleted keys. */
   private first = 0
-  /** Positions by hash, open-addressed; twice as long as `keys`. */
-  private slots = new Int32Array(2 * FIRST_CAPACITY).fill(FREE)
+  /** Positions by hash, open-addressed; twice as long as `keys`, once there is an index. */
+  private slots = new Int32Array()
+  /** The positions before this one are in `slots`; -1 where there is no index. */
+  private indexed = -1
 
   get size(): number {
     return this.count
   }
 
   has(key: number): boolean {
-    return this.slots[this.slotOf(key)] !== FREE
+    return this.positionOf(key) !== FREE
   }
 
   get(key: number): V | undefined {
-    const position = this.slots[this.slotOf(key)] as number
-    return position === FREE ? undefined : this.values[position]
+    const position = this.positionOf(key)
+    return position === FREE ? undefined : (this.values[position] as V)
   }
 
   /** Returns the value before. */
@@ -44,24 +48,28 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     let slot = this.slotOf(key)
     const position = this.slots[slot] as number
     if (position !== FREE) {
-      const before = this.values[position]
+      const before = this.values[position] as V
       this.values[position] = value
       return before
     }
     if (this.used === this.keys.length) {
-      this.rebuild(this.count * 2 > this.used ? this.used * 2 : this.used)
+      this.rebuild()
       slot = this.slotOf(key)
     }
-    this.keys[this.used] = key
-    this.values[this.used] = value
     this.slots[slot] = this.used
-    this.used++
-    this.count++
+    this.push(key, value)
+    this.indexed = this.used
     return undefined
   }
 
+  /** As `set`, of a key that is not there. The next look-up adds it to the index: a map that is only emptied in order needs none. */
+  append(key: number, value: V): void {
+    if (this.used === this.keys.length) this.rebuild()
+    this.push(key, value)
+  }
+
   delete(key: number): boolean {
-    const position = this.slots[this.slotOf(key)] as number
+    const position = this.positionOf(key)
     if (position === FREE) return false
     this.deleteAt(position)
     return true
@@ -69,9 +77,9 @@ export class NumberMap<V> implements Iterable<[number, V]> {
 
   /** Deletes the key; returns its value. */
   take(key: number): V | undefined {
-    const position = this.slots[this.slotOf(key)] as number
+    const position = this.positionOf(key)
     if (position === FREE) return undefined
-    const value = this.values[position]
+    const value = this.values[position] as V
     this.deleteAt(position)
     return value
   }
@@ -92,13 +100,17 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   }
 
   clear(): void {
+    if (this.keys.length > KEPT_CAPACITY) {
+      this.keys = new Float64Array(FIRST_CAPACITY)
+      this.values = []
+    } else {
+      this.keys.fill(GONE, 0, this.used)
+      this.values.fill(NOTHING)
+    }
     this.count = 0
-    if (this.keys.length > KEPT_CAPACITY) return this.rebuild(FIRST_CAPACITY)
-    this.keys.fill(GONE, 0, this.used)
-    this.values.fill(undefined)
-    this.slots.fill(FREE)
     this.used = 0
     this.first = 0
+    this.indexed = -1
   }
 
   *[Symbol.iterator](): Generator<[number, V], void> {
@@ -112,16 +124,34 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     }
   }
 
+  private push(key: number, value: V): void {
+    this.keys[this.used] = key
+    this.values[this.used] = value
+    this.used++
+    this.count++
+  }
+
   private deleteAt(position: number): void {
     this.keys[position] = GONE
-    this.values[position] = undefined
+    this.values[position] = NOTHING
     this.count--
     assert(this.count >= 0, 'a map has fewer keys than none', this.count)
     if (this.count === 0) this.clear()
   }
 
+  /** The key's position, or `FREE`. */
+  private positionOf(key: number): number {
+    const slot = this.slotOf(key)
+    return this.slots[slot] as number
+  }
+
   /** The slot that holds the key's position, or the free one where it belongs. */
   private slotOf(key: number): number {
+    if (this.indexed < this.used) this.index()
+    return this.probe(key)
+  }
+
+  private probe(key: number): number {
     const { keys, slots } = this
     const mask = slots.length - 1
     let slot = hash(key) & mask
@@ -132,22 +162,35 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     }
   }
 
-  private rebuild(capacity: number): void {
-    const { keys, values, used, first } = this
-    this.keys = new Float64Array(capacity)
+  /** Adds to the index what is not in it. */
+  private index(): void {
+    const { keys, used } = this
+    if (this.indexed < 0) {
+      const length = 2 * keys.length
+      if (this.slots.length === length) this.slots.fill(FREE)
+      else this.slots = new Int32Array(length).fill(FREE)
+      this.indexed = 0
+    }
+    for (; this.indexed < used; this.indexed++) {
+      const key = keys[this.indexed] as number
+      if (key !== GONE) this.slots[this.probe(key)] = this.indexed
+    }
+  }
+
+  /** Drops what deleted keys left, and makes room for as many keys again where that is little. */
+  private rebuild(): void {
+    const { keys, values, used, first, count } = this
+    this.keys = new Float64Array(count * 2 > used ? used * 2 : used)
     this.values = []
-    this.slots = new Int32Array(2 * capacity).fill(FREE)
+    this.count = 0
     this.used = 0
     this.first = 0
-    for (let position = first; position < used && this.count > 0; position++) {
+    this.indexed = -1
+    for (let position = first; position < used; position++) {
       const key = keys[position] as number
-      if (key === GONE) continue
-      this.slots[this.slotOf(key)] = this.used
-      this.keys[this.used] = key
-      this.values[this.used] = values[position] as V
-      this.used++
+      if (key !== GONE) this.push(key, values[position] as V)
     }
-    assert(this.used === this.count, 'a map has lost count of its keys', this.used - this.count)
+    assert(this.count === count, 'a map has lost count of its keys', this.count - count)
   }
 }
 

@@ -9,6 +9,7 @@ const key = fc.oneof(
 )
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ op: fc.constant('set' as const), key, value: fc.nat() }) },
+  { weight: 6, arbitrary: fc.record({ op: fc.constant('append' as const), key, value: fc.nat() }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('delete' as const), key }) },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('take' as const), key }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('takeFirst' as const), limit: fc.nat(5) }) },
@@ -23,6 +24,10 @@ test('behaves as Map does', () => {
       for (const each of steps) {
         if (each.op === 'set') {
           expect(ours.set(each.key, each.value)).toBe(theirs.get(each.key))
+          theirs.set(each.key, each.value)
+        } else if (each.op === 'append') {
+          if (theirs.has(each.key)) continue
+          ours.append(each.key, each.value)
           theirs.set(each.key, each.value)
         } else if (each.op === 'delete') {
           expect(ours.delete(each.key)).toBe(theirs.delete(each.key))
@@ -75,6 +80,7 @@ test('a walk during changes yields each lasting entry once', () => {
         reported.push(each)
         for (const change of left.splice(0, 3)) {
           if (change.op === 'set') map.set(change.key, change.value)
+          else if (change.op === 'append') map.has(change.key) || map.append(change.key, change.value)
           else if (change.op === 'delete') gone.add(change.key) && map.delete(change.key)
           else if (change.op === 'take') gone.add(change.key) && map.take(change.key)
           else if (change.op === 'takeFirst') map.takeFirst(change.limit, (each) => gone.add(each))

@@ -107,14 +107,22 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
-    const value = this.release(entry)
-    if (value !== undefined) this.leave(this.layout.key(entry), value)
-    return value !== undefined
+    const key = this.layout.key(entry)
+    const value = this.drop(key)
+    if (value === undefined) return false
+    // no wanted entry waits for its removal
+    this.leaving.append(key, value)
+    if (this.unremoved.size > 0) this.unremoved.delete(key)
+    return true
   }
 
-  /** Makes the entry unwanted, and leaves it in the kernel; returns its value if it was wanted. */
-  release(entry: E): V | undefined {
-    const key = this.layout.key(entry)
+  /** Makes the entry unwanted, and leaves it in the kernel. */
+  release(entry: E): void {
+    this.drop(this.layout.key(entry))
+  }
+
+  /** Makes the entry of a key unwanted; returns its value if it was wanted. */
+  private drop(key: K): V | undefined {
     const value = this.wanted.take(key)
     if (value === undefined) return undefined
     if (this.stuck.size > 0) this.stuck.delete(key)
