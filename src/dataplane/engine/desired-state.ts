@@ -102,7 +102,7 @@ export class DesiredState {
     if (device.accepting) {
       table.push(entry)
       if (table.waiting === 1) this.work.add(device)
-      device.wait(this.clock.epoch())
+      if (device.waitingSince === null) device.wait(this.clock.epoch())
     }
     this.schedule()
   }

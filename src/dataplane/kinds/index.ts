@@ -82,6 +82,10 @@ export const PORT_KINDS: readonly PortEntry['kind'][] = kindsOf('port')
 /** The kinds that are kept in tables, in the order in which they are set. */
 export const TABLE_KINDS: readonly TableKind[] = kindsOf('table')
 
+const linkKinds: ReadonlySet<Kind> = new Set(LINK_KINDS)
+const portKinds: ReadonlySet<Kind> = new Set(PORT_KINDS)
+const tableKinds: ReadonlySet<Kind> = new Set(TABLE_KINDS)
+
 /** The kinds of which a bridge has the MAC behind a port. */
 export const BRIDGED_KINDS: readonly TableKind[] = TABLE_KINDS.filter(
   (kind) => tableDefinition(kind).isBridged,
@@ -113,15 +117,15 @@ export function packingOf(kind: Kind): Definition<Entry>['packing'] {
 }
 
 export function isLinkEntry(entry: Entry): entry is LinkEntry {
-  return definitionOf(entry.kind).role === 'link'
+  return linkKinds.has(entry.kind)
 }
 
 export function isPortEntry(entry: Entry): entry is PortEntry {
-  return definitionOf(entry.kind).role === 'port'
+  return portKinds.has(entry.kind)
 }
 
 export function isTableEntry(entry: Entry): entry is TableEntry {
-  return definitionOf(entry.kind).role === 'table'
+  return tableKinds.has(entry.kind)
 }
 
 /** The subject of the entry, for people and as a key: two entries of one identity replace each other. */

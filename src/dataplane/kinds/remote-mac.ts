@@ -1,7 +1,7 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { formatMac, type Mac } from '../../values/mac.ts'
 import type { TableDefinition } from './definition.ts'
-import { drift, type FdbDrift } from './fdb-drift.ts'
+import { drift as driftField, type FdbDrift } from './fdb-drift.ts'
 import { ip, mac, name, natural } from './field.ts'
 
 /** A MAC behind a remote VTEP. */
@@ -24,7 +24,7 @@ export const remoteMac = {
   kind: 'remote-mac',
   role: 'table',
   vpn: 'evpn',
-  fields: { device: name, mac, dst: ip, vni: natural, drift },
+  fields: { device: name, mac, dst: ip, vni: natural, drift: driftField },
   identity: (entry) => `remote-mac ${formatMac(entry.mac)} on ${entry.device}`,
   isMarked: true,
   isBridged: true,
@@ -45,7 +45,10 @@ export const remoteMac = {
         shared.set(dst, destination)
         return destination
       },
-      entry: (device, key, destination) => ({ kind: 'remote-mac', device, mac: key, ...destination }),
+      entry(device, key, { dst, vni, drift }) {
+        const entry = { kind: 'remote-mac', device, mac: key, dst, vni } as const
+        return drift === undefined ? entry : { ...entry, drift }
+      },
       same: (a, b) => a === b || (a.dst === b.dst && a.vni === b.vni && !a.drift && !b.drift),
     }
   },

@@ -3,7 +3,7 @@ import { assert } from '../../values/assert.ts'
 import type { Driver } from '../driver.ts'
 import type { Reconciler } from '../engine/reconciler.ts'
 import type { Eventual } from '../eventual.ts'
-import type { EntryStatus } from '../model.ts'
+import type { Entry, EntryStatus } from '../model.ts'
 import { answers, type Lists } from '../view.ts'
 import { type Call, type Calls, CHANGES, type Order, type Report, type Slice } from './messages.ts'
 import { type PackedStatuses, packStatuses, unpack } from './packing.ts'
@@ -69,13 +69,9 @@ export class ThreadHost {
   take(order: Order): void {
     const { reconciler } = this
     switch (order.do) {
-      case 'change': {
+      case 'change':
         this.report({ type: 'taken' })
-        let i = 0
-        for (const entry of unpack(order.entries)) reconciler[CHANGES[order.changes[i++]!]!](entry)
-        assert(i === order.changes.length, 'a message has more changes than entries', i)
-        return
-      }
+        return this.change(unpack(order.entries), order.changes)
       case 'clear':
         return reconciler.clear(order.entries)
       case 'start':
@@ -96,6 +92,18 @@ export class ThreadHost {
         return void this.answer(order.id, order.call, order.args)
       default:
         return order satisfies never
+    }
+  }
+
+  private change(entries: readonly Entry[], changes: Uint8Array): void {
+    const { reconciler } = this
+    assert(entries.length === changes.length, 'a message has other changes than entries', entries.length)
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!
+      const change = CHANGES[changes[i]!]!
+      if (change === 'want') reconciler.want(entry)
+      else if (change === 'unwant') reconciler.unwant(entry)
+      else reconciler.release(entry)
     }
   }
 

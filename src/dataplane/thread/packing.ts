@@ -33,12 +33,12 @@ export function pack(entries: readonly Entry[]): PackedEntries {
   return { kinds, numbers: numbers.all(), texts: numbers.texts, others }
 }
 
-export function* unpack({ kinds, numbers, texts, others }: PackedEntries): Generator<Entry, void> {
-  let at = 0
+export function unpack({ kinds, numbers, texts, others }: PackedEntries): Entry[] {
+  const from = new NumberUnpacker(numbers, texts)
+  const entries: Entry[] = []
   let other = 0
-  const number = () => numbers[at++]!
-  const from: Unpacker = { number, text: () => texts[number()]! }
-  for (const kind of kinds) yield PACKINGS[kind]?.unpack(from) ?? others[other++]!
+  for (let i = 0; i < kinds.length; i++) entries.push(PACKINGS[kinds[i]!]?.unpack(from) ?? others[other++]!)
+  return entries
 }
 
 /** Entries with their states, of which most have the same one. */
@@ -63,6 +63,26 @@ export function* unpackStatuses({
 }: PackedStatuses): Generator<EntryStatus, void> {
   let at = 0
   for (const entry of unpack(entries)) yield { entry, status: statuses[positions[at++]!]! }
+}
+
+/** The reverse of `NumberPacker`. */
+class NumberUnpacker implements Unpacker {
+  private readonly numbers: Float64Array
+  private readonly texts: readonly string[]
+  private at = 0
+
+  constructor(numbers: Float64Array, texts: readonly string[]) {
+    this.numbers = numbers
+    this.texts = texts
+  }
+
+  number(): number {
+    return this.numbers[this.at++]!
+  }
+
+  text(): string {
+    return this.texts[this.number()]!
+  }
 }
 
 /** Numbers in a growing array, and the texts that some of them stand for. */
