@@ -166,6 +166,7 @@ export class Work implements Closable {
   private noteRemoved(batch: readonly TableEntry[], refused: Refused): void {
     this.count('remove', batch, refused)
     this.removed(refused.size === 0 ? batch : batch.filter((_, i) => !refused.has(i)))
+    if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
       if (refusal === undefined) this.exceptions.drop(entry)
@@ -193,19 +194,15 @@ export class Work implements Closable {
 
   /** Reports the result of a batch, by kind: a full table may refuse a hundred thousand entries again and again. */
   private count(op: Op, batch: readonly TableEntry[], refused: Refused): void {
-    const done: Record<string, number> = {}
-    const failed: Record<string, number> = {}
-    for (const [i, { kind }] of batch.entries()) {
-      const refusal = refused.get(i)
-      if (refusal === undefined) done[kind] = (done[kind] ?? 0) + 1
-      else if (refusal.code !== 'IPV6_DISABLED') failed[kind] = (failed[kind] ?? 0) + 1
-    }
-    const type = op === 'set' ? 'entries-programmed' : 'entries-removed'
-    if (Object.keys(done).length > 0) {
+    const done = refused.size === 0 ? batch : batch.filter((_, i) => !refused.has(i))
+    if (done.length > 0) {
       this.isLossReported = false
-      this.events.emit({ type, kinds: done })
+      const type = op === 'set' ? 'entries-programmed' : 'entries-removed'
+      this.events.emit({ type, kinds: kindCounts(done) })
     }
-    if (Object.keys(failed).length > 0) this.events.emit({ type: 'entries-refused', op, kinds: failed })
+    if (done.length === batch.length) return
+    const failed = batch.filter((_, i) => (refused.get(i)?.code ?? 'IPV6_DISABLED') !== 'IPV6_DISABLED')
+    if (failed.length > 0) this.events.emit({ type: 'entries-refused', op, kinds: kindCounts(failed) })
   }
 
   private isBulk(): boolean {
@@ -215,4 +212,18 @@ export class Work implements Closable {
     }
     return waiting > BULK
   }
+}
+
+/** How many entries there are of each kind. */
+function kindCounts(entries: readonly TableEntry[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  let begin = 0
+  for (let i = 1; i <= entries.length; i++) {
+    const { kind } = entries[begin]!
+    // those of a kind mostly come together
+    if (entries[i]?.kind === kind) continue
+    counts[kind] = (counts[kind] ?? 0) + i - begin
+    begin = i
+  }
+  return counts
 }

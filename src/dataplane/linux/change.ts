@@ -94,8 +94,9 @@ export class Changer {
       sent.length = 0
     }
     let link: Link | undefined
-    for (const [i, entry] of entries.entries()) {
-      if (link?.name !== entry.device) link = links.lookUp(entry.device)
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!
+      if (entry.device !== entries[i - 1]?.device) link = links.lookUp(entry.device)
       const before = requests.writer.count
       const refusal = change(entry, link, i)
       if (refusal !== null) refused.set(i, refusal)
