@@ -31,7 +31,8 @@ export class NeededInterfaces<E extends TableEntry, K extends Key, V> {
   }
 
   private count(value: V, more: number): void {
-    for (const { device } of this.uses?.(value) ?? []) {
+    if (this.uses === undefined) return
+    for (const { device } of this.uses(value)) {
       const count = (this.counts.get(device) ?? 0) + more
       assert(count >= 0, 'fewer entries than none need an interface', device)
       if (count === 0) this.counts.delete(device)

@@ -61,12 +61,18 @@ export class Fdb {
   /** Why remote MACs among entries cannot be set, by their positions: the bridge or its ports have the addresses. */
   ownAmong(entries: readonly TableEntry[]): ReadonlyMap<number, Refusal> {
     const refused = new Map<number, Refusal>()
-    for (const [i, entry] of entries.entries()) {
-      const master = entry.kind === 'remote-mac' ? this.links.lookUp(entry.device)?.master : null
-      if (entry.kind !== 'remote-mac' || !master) continue
-      const index = this.ownAddresses(master).get(entry.mac)
-      if (index === undefined) continue
-      refused.set(i, ownAddress(entry.mac, this.links.nameOf(index) ?? entry.device))
+    let device: string | null = null
+    let own = NONE
+    for (let i = 0; i < entries.length; i++) {
+      const entry = entries[i]!
+      if (entry.kind !== 'remote-mac') continue
+      if (entry.device !== device) {
+        device = entry.device
+        const master = this.links.lookUp(device)?.master
+        own = master ? this.ownAddresses(master) : NONE
+      }
+      const index = own.get(entry.mac)
+      if (index !== undefined) refused.set(i, ownAddress(entry.mac, this.links.nameOf(index) ?? device))
     }
     return refused
   }

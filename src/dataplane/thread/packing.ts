@@ -37,7 +37,7 @@ export function unpack({ kinds, numbers, texts, others }: PackedEntries): Entry[
   const from = new NumberUnpacker(numbers, texts)
   const entries: Entry[] = []
   let other = 0
-  for (let i = 0; i < kinds.length; i++) entries.push(PACKINGS[kinds[i]!]?.unpack(from) ?? others[other++]!)
+  for (let i = 0; i < kinds.length; i++) entries[i] = PACKINGS[kinds[i]!]?.unpack(from) ?? others[other++]!
   return entries
 }
 
