@@ -50,7 +50,7 @@ test('changes of 200 interfaces are repaired in about the time of one', async ()
 })
 
 test('an entry waits for one answer at most to a bulk removal on another device', async () => {
-  const bulk = Array.from({ length: 3000 }, (_, i) => e.remote(1000 + i))
+  const bulk = Array.from({ length: 6000 }, (_, i) => e.remote(1000 + i))
   const [bridge, vxlan, port] = e.networkOf(2)
   await programming([...e.network, bridge, vxlan, port, ...bulk])
   for (const entry of bulk) dataplane.unwant(entry)

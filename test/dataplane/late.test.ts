@@ -240,7 +240,7 @@ describe('while a device is being changed', () => {
 })
 
 describe('when the connection is lost', () => {
-  const many = Array.from({ length: 300 }, (_, i) => e.remote(1000 + i))
+  const many = Array.from({ length: 600 }, (_, i) => e.remote(1000 + i))
 
   test('in the middle of a batch, its entries are pending and tried again', async () => {
     for (const entry of many) dataplane.want(entry)

@@ -120,7 +120,7 @@ describe('requests to the kernel', () => {
   test('yields to others between batches', async () => {
     await want(e.bridge, e.vxlan, e.vxlanPort)
     vi.mocked(lab.driver.set).mockClear()
-    const many = Array.from({ length: 1000 }, (_, i) => e.remote(i + 1))
+    const many = Array.from({ length: 2000 }, (_, i) => e.remote(i + 1))
     let turns = 0
     const tick = () => {
       turns++
@@ -130,7 +130,7 @@ describe('requests to the kernel', () => {
     lab.clock.soon(tick)
     await lab.wait(dataplane.settled(many))
     expect(turns).toBeGreaterThanOrEqual(3)
-    expect(Math.max(...vi.mocked(lab.driver.set).mock.calls.map(([batch]) => batch.length))).toBe(256)
+    expect(Math.max(...vi.mocked(lab.driver.set).mock.calls.map(([batch]) => batch.length))).toBe(512)
   })
 })
 

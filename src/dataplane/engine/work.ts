@@ -12,7 +12,7 @@ import { orAllLost } from './lost-answers.ts'
 import { MutedRemovals } from './muted-removals.ts'
 
 /** Entries handed to the driver at once; between two such batches other work gets its turn. */
-const BATCH = 256
+const BATCH = 512
 /** From this many entries to set on, the kernel's notifications of them are not read. */
 const BULK = 1024
 

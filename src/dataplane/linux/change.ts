@@ -8,7 +8,7 @@ import { linuxDefinition } from './kinds/index.ts'
 /** The errnos for an absent object that was to be removed. */
 const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
 
-const MESSAGES_A_SEND = 64
+const MESSAGES_A_SEND = 256
 
 /** Carries out changes of entries: one message each, many in one send. */
 export class Changer {
@@ -110,10 +110,9 @@ export class Changer {
 
 function kindsAmong(entries: readonly TableEntry[]): ReadonlySet<TableEntry['kind']> {
   const kinds = new Set<TableEntry['kind']>()
-  let last: TableEntry['kind'] | undefined
-  for (const { kind } of entries) {
-    if (kind !== last) kinds.add(kind)
-    last = kind
+  for (let i = 0; i < entries.length; i++) {
+    const { kind } = entries[i]!
+    if (kind !== entries[i - 1]?.kind) kinds.add(kind)
   }
   return kinds
 }
