@@ -25,6 +25,8 @@ export class NumberMap<V> implements Iterable<[number, V]> {
   private used = 0
   /** All positions before this one are of deleted keys. */
   private first = 0
+  /** Where a key was found last: most are looked up twice, and many go in the order in which they came. */
+  private found = 0
   /** Positions by hash, open-addressed; twice as long as `keys`, once there is an index. */
   private slots = new Int32Array()
   /** The positions before this one are in `slots`; -1 where there is no index. */
@@ -110,6 +112,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     this.count = 0
     this.used = 0
     this.first = 0
+    this.found = 0
     this.indexed = -1
   }
 
@@ -141,8 +144,15 @@ export class NumberMap<V> implements Iterable<[number, V]> {
 
   /** The key's position, or `FREE`. */
   private positionOf(key: number): number {
+    const guess = this.keys[this.found] === key ? this.found : this.found + 1
+    if (guess < this.used && this.keys[guess] === key) {
+      this.found = guess
+      return guess
+    }
     const slot = this.slotOf(key)
-    return this.slots[slot] as number
+    const position = this.slots[slot] as number
+    if (position !== FREE) this.found = position
+    return position
   }
 
   /** The slot that holds the key's position, or the free one where it belongs. */
@@ -185,6 +195,7 @@ export class NumberMap<V> implements Iterable<[number, V]> {
     this.count = 0
     this.used = 0
     this.first = 0
+    this.found = 0
     this.indexed = -1
     for (let position = first; position < used; position++) {
       const key = keys[position] as number
