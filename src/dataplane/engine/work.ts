@@ -221,7 +221,7 @@ function kindCounts(entries: readonly TableEntry[]): Record<string, number> {
   for (let i = 1; i <= entries.length; i++) {
     const { kind } = entries[begin]!
     // those of a kind mostly come together
-    if (entries[i]?.kind === kind) continue
+    if (i < entries.length && entries[i]!.kind === kind) continue
     counts[kind] = (counts[kind] ?? 0) + i - begin
     begin = i
   }

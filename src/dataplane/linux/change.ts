@@ -93,10 +93,12 @@ export class Changer {
       }
       sent.length = 0
     }
+    let device: string | undefined
     let link: Link | undefined
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i]!
-      if (entry.device !== entries[i - 1]?.device) link = links.lookUp(entry.device)
+      if (entry.device !== device) link = links.lookUp(entry.device)
+      device = entry.device
       const before = requests.writer.count
       const refusal = change(entry, link, i)
       if (refusal !== null) refused.set(i, refusal)
@@ -110,9 +112,10 @@ export class Changer {
 
 function kindsAmong(entries: readonly TableEntry[]): ReadonlySet<TableEntry['kind']> {
   const kinds = new Set<TableEntry['kind']>()
-  for (let i = 0; i < entries.length; i++) {
-    const { kind } = entries[i]!
-    if (kind !== entries[i - 1]?.kind) kinds.add(kind)
+  let last: TableEntry['kind'] | undefined
+  for (const { kind } of entries) {
+    if (kind !== last) kinds.add(kind)
+    last = kind
   }
   return kinds
 }
