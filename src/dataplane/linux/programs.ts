@@ -16,6 +16,7 @@ import {
   loadU16,
   loadU32,
   move,
+  SKB_LOAD_BYTES,
   shiftLeft,
   storeImmediate,
   storeU32,
@@ -33,7 +34,6 @@ export const dropFrames: ProgramSource = {
 }
 
 const TC_ACT_UNSPEC = -1
-const SKB_LOAD_BYTES = 26
 const FIB_LOOKUP = 69
 const FIB_LOOKUP_DIRECT = 1
 const RET_NOT_FWDED = 4

@@ -19,6 +19,7 @@ import {
   loadU32,
   loadU64,
   move,
+  SKB_LOAD_BYTES,
   shiftLeft,
   storeU32,
 } from '../../linux/bpf/assembler.ts'
@@ -32,7 +33,6 @@ import type { NetlinkWriter } from './message.ts'
 import { NO_LEARNED_ENTRIES, NO_MAIN_ROUTES, NO_MARKED_ENTRIES, noneOf } from './notification-filter.ts'
 
 const MAP_LOOKUP_ELEM = 1
-const SKB_LOAD_BYTES = 26
 /** An interface has the slot of the low octet of its index. */
 const SLOTS = 256
 /** In the map, each slot has the index of the muted interface, and how many removals were dropped. Behind all slots: whether sets are dropped. */

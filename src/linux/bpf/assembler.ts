@@ -45,6 +45,8 @@ export const ifDifferent = (dst: number, src: number, to: string): Line => ({ co
 export const ifEqual32 = (dst: number, imm: number, to: string): Line => ({ code: 0x16, dst, imm, to })
 export const ifAnyBit32 = (dst: number, imm: number, to: string): Line => ({ code: 0x46, dst, imm, to })
 export const ifAtLeast = (dst: number, imm: number, to: string): Line => ({ code: 0x35, dst, imm, to })
+/** The helper that copies octets of a packet or message to the stack. */
+export const SKB_LOAD_BYTES = 26
 export const call = (helper: number): Line => ({ code: 0x85, imm: helper })
 export const exit: Line = { code: 0x95 }
 
