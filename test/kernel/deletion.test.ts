@@ -153,7 +153,8 @@ test('a daemon that ends while the kernel deletes a bridge leaves the rest to th
   await t.wantInPlace(...bridges)
   void t.lab.driver.removeLinks(bridges)
   t.restart()
-  await t.wantInPlace(...bridges)
+  // the kernel may delete a bridge while the next daemon sets it up, or just after
+  await t.want(...bridges)
   await t.lab.calm()
   await t.lab.until(() => bridges.every((bridge) => t.lab.holds(bridge)))
   await deletion(bridges)
