@@ -128,8 +128,13 @@ async function claims(mac: string): Promise<string[]> {
     .sort()
 }
 
-async function isReported(mac: string, expected: readonly string[]): Promise<void> {
+async function isReported(
+  mac: string,
+  expected: readonly string[],
+  beforehand: () => Promise<unknown> = async () => {},
+): Promise<void> {
   await lab.eventually(`node3 gets ${mac}: ${expected.join(', ')}`, async () => {
+    await beforehand()
     const seen = await claims(mac)
     return seen.join() === [...expected].sort().join() ? { value: seen } : { seen: seen.join(', ') }
   })
@@ -222,8 +227,9 @@ describe('a VM moves', () => {
     await ping(lab, vm3, onFrr.vm)
     await detach(one, onOne.vm)
     await isAt(FRR)
-    await speak(onFrr.vm)
-    await isReported(MOVER, [`${FRR} - mobility:2`, `${FRR} ${MOVER_IP} mobility:2`])
+    // FRR learns the IP address from what the VM sends after our withdrawal, and no earlier
+    const both = [`${FRR} - mobility:2`, `${FRR} ${MOVER_IP} mobility:2`]
+    await isReported(MOVER, both, () => speak(onFrr.vm))
     await allReach()
   })
 
