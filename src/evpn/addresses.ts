@@ -7,7 +7,13 @@ import type { Mac } from '../values/mac.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
 import type { EvpnEndpoint } from './endpoint.ts'
 import type { Gateway, MacVrfForwarding } from './forwarding.ts'
-import { leadsToGateway, type MacRoute, type MacSelectionContext, selectMacRoute } from './select.ts'
+import {
+  leadsToGateway,
+  type MacRoute,
+  type MacSelectionContext,
+  selectMacRoute,
+  unusableMac,
+} from './select.ts'
 
 type Address = Pick<EvpnEndpoint, 'mac' | 'ip'>
 
@@ -39,8 +45,9 @@ export class Addresses {
     const concerned = [...before, ...gateways]
     this.gateways = gateways
     this.context = { ...this.context, gateways }
-    for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac)
-    for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips]))) this.refreshIp(ip)
+    for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac, this.byMac.get(mac))
+    for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips])))
+      this.refreshIp(ip, this.byIp.get(addressKey(ip)))
     if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
   }
 
@@ -73,8 +80,8 @@ export class Addresses {
   learn(route: MacRoute, before: Route | undefined): void {
     const { nlri } = route
     if (before !== undefined) this.drop(nlri, before)
-    this.refreshMac(nlri.mac, put(this.byMac, nlri.mac, route))
-    if (nlri.ip !== null) this.refreshIp(nlri.ip, put(this.byIp, addressKey(nlri.ip), route))
+    this.refreshMac(nlri.mac, add(this.byMac, nlri.mac, route))
+    if (nlri.ip !== null) this.refreshIp(nlri.ip, add(this.byIp, addressKey(nlri.ip), route))
   }
 
   /** A stale route may become or cease to be the best, where the address has several. */
@@ -127,33 +134,32 @@ export class Addresses {
   }
 
   private refresh({ mac, ip }: Address): void {
-    this.refreshMac(mac)
-    if (ip !== null) this.refreshIp(ip)
+    this.refreshMac(mac, this.byMac.get(mac))
+    if (ip !== null) this.refreshIp(ip, this.byIp.get(addressKey(ip)))
   }
 
-  private noteShared(address: Mac | Ip, isLocal: boolean, routes: readonly MacRoute[]): void {
-    const isShared = isLocal && routes.length > 0
+  private noteShared(address: Mac | Ip, isShared: boolean): void {
     if (isShared && !this.shared.has(address)) this.shared.set(address, this.now())
     if (!isShared && this.shared.size > 0) this.shared.delete(address)
   }
 
-  private refreshMac(mac: Mac, routes = this.routesTo(mac)): void {
+  private refreshMac(mac: Mac, found: Found | undefined): void {
     const isLocal = this.isLocal(mac)
-    this.noteShared(mac, isLocal, routes)
+    this.noteShared(mac, isLocal && found !== undefined)
     const isHere = isLocal || this.gateways.some((gateway) => gateway.mac === mac)
-    const best = isHere ? undefined : selectMacRoute(routes, this.context)
+    const best = isHere ? undefined : select(found, this.context)
     if (best === undefined) this.forwarding.removeRemoteMac(mac)
     else this.forwarding.setRemoteMac(mac, best.set.nextHop!, best.nlri.label)
   }
 
-  private refreshIp(ip: Ip, routes = this.routesToIp(ip)): void {
+  private refreshIp(ip: Ip, found: Found | undefined): void {
     const isLocal = this.isLocalIp(ip)
-    this.noteShared(ip, isLocal, routes)
+    this.noteShared(ip, isLocal && found !== undefined)
     const gateway = this.gateways.find(({ ips }) => ips.has(ip))
     if (gateway !== undefined) return this.forwarding.setNeighbour(ip, gateway.mac, !isIpv4(ip))
     // a local address answers for itself
-    const isAnswered = !isLocal && whyNoHost(ip) === null
-    const best = isAnswered ? selectMacRoute(routes, this.context) : undefined
+    const isAnswered = found !== undefined && !isLocal && whyNoHost(ip) === null
+    const best = isAnswered ? select(found, this.context) : undefined
     if (best === undefined) return this.forwarding.removeNeighbour(ip)
     const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
     this.forwarding.setNeighbour(ip, best.nlri.mac, router)
@@ -182,20 +188,30 @@ function release<K>(counts: Map<K, number>, key: K): void {
   else counts.delete(key)
 }
 
-/** Removes a route; returns those that are left. */
-function without<K extends Key>(index: KeyMap<K, Found>, key: K, route: Route): readonly MacRoute[] {
+/** Removes a route; returns what is left. */
+function without<K extends Key>(index: KeyMap<K, Found>, key: K, route: Route): Found | undefined {
   const found = index.take(key)
-  if (found === undefined || found === route) return NONE
+  if (found === undefined || found === route) return undefined
   const left = all(found).filter((other) => other !== route)
   const [first, ...more] = left
-  if (first !== undefined) index.set(key, more.length === 0 ? first : left)
-  return left
+  if (first === undefined) return undefined
+  return put(index, key, more.length === 0 ? first : left)
 }
 
 /** Adds a route; returns all. */
-function put<K extends Key>(index: KeyMap<K, Found>, key: K, route: MacRoute): readonly MacRoute[] {
+function add<K extends Key>(index: KeyMap<K, Found>, key: K, route: MacRoute): Found {
   const found = index.get(key)
-  const routes = [...all(found), route]
-  index.set(key, found === undefined ? route : routes)
-  return routes
+  return put(index, key, found === undefined ? route : [...all(found), route])
+}
+
+function put<K extends Key>(index: KeyMap<K, Found>, key: K, found: Found): Found {
+  index.set(key, found)
+  return found
+}
+
+/** The best usable one. */
+function select(found: Found | undefined, context: MacSelectionContext): MacRoute | undefined {
+  if (found === undefined) return undefined
+  if (isList(found)) return selectMacRoute(found, context)
+  return unusableMac(found, context) === null ? found : undefined
 }

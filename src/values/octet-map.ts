@@ -110,7 +110,9 @@ export class OctetMap<V extends Keyed> implements Iterable<V> {
     const mask = slots.length - 2
     for (let slot = (2 * hash) & mask; ; slot = (slot + 2) & mask) {
       const position = slots[slot]!
-      if (position === FREE || (slots[slot + 1] === hash && values[position]?.key === key)) return slot
+      if (position === FREE) return slot
+      const value = slots[slot + 1] === hash ? values[position] : undefined
+      if (value !== undefined && value.key === key) return slot
     }
   }
 
@@ -125,7 +127,10 @@ export class OctetMap<V extends Keyed> implements Iterable<V> {
     this.values = []
     this.capacity = capacity
     this.slots = freeSlots(capacity)
-    for (const value of values) if (value !== undefined) this.place(this.slotOf(value.hash, value.key), value)
+    for (let position = 0; position < values.length; position++) {
+      const value = values[position]
+      if (value !== undefined) this.place(this.slotOf(value.hash, value.key), value)
+    }
     assert(this.values.length === this.count, 'a map has lost count of its values', this.count)
   }
 }
