@@ -76,8 +76,7 @@ export class VanishedRoutes<R extends Route> {
   /** A route arrived, in place of `before`. */
   arrived({ set }: R, before: R | undefined): void {
     if (before !== undefined) {
-      const isTracking = this.leaving.size + this.held.size + this.kept.size > 0
-      if (before.set.nextHop === set.nextHop && !isTracking) return
+      if (before.set.nextHop === set.nextHop && !this.isTracking) return
       this.dropped(before)
     }
     this.live.set(set.nextHop, (this.live.get(set.nextHop) ?? 0) + 1)
@@ -90,7 +89,7 @@ export class VanishedRoutes<R extends Route> {
 
   /** A route was withdrawn: the listener learns whether it is kept. */
   withdrawn(route: R): void {
-    if (this.leaving.has(route) || this.held.has(route) || this.kept.has(route)) return
+    if (this.isTracking && (this.leaving.has(route) || this.held.has(route) || this.kept.has(route))) return
     this.count(route)
     // Local routes are known for certain.
     if (this.keepMs() === 0 || route.source.peer === null) return this.listener.forget(route)
@@ -98,6 +97,11 @@ export class VanishedRoutes<R extends Route> {
     if (this.leaving.size > 1) return
     this.leavingSince = this.clock.now()
     this.clock.soon(() => this.settle())
+  }
+
+  /** Whether any route was withdrawn and is not forgotten yet. */
+  private get isTracking(): boolean {
+    return this.leaving.size + this.held.size + this.kept.size > 0
   }
 
   private count({ set: { nextHop } }: R): void {

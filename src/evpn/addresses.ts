@@ -143,10 +143,20 @@ export class Addresses {
     if (!isShared && this.shared.size > 0) this.shared.delete(address)
   }
 
+  private isGateway(mac: Mac): boolean {
+    for (const gateway of this.gateways) if (gateway.mac === mac) return true
+    return false
+  }
+
+  private gatewayAt(ip: Ip): Gateway | undefined {
+    for (const gateway of this.gateways) if (gateway.ips.has(ip)) return gateway
+    return undefined
+  }
+
   private refreshMac(mac: Mac, found: Found | undefined): void {
     const isLocal = this.isLocal(mac)
     this.noteShared(mac, isLocal && found !== undefined)
-    const isHere = isLocal || this.gateways.some((gateway) => gateway.mac === mac)
+    const isHere = isLocal || this.isGateway(mac)
     const best = isHere ? undefined : select(found, this.context)
     if (best === undefined) this.forwarding.removeRemoteMac(mac)
     else this.forwarding.setRemoteMac(mac, best.set.nextHop!, best.nlri.label)
@@ -155,7 +165,7 @@ export class Addresses {
   private refreshIp(ip: Ip, found: Found | undefined): void {
     const isLocal = this.isLocalIp(ip)
     this.noteShared(ip, isLocal && found !== undefined)
-    const gateway = this.gateways.find(({ ips }) => ips.has(ip))
+    const gateway = this.gatewayAt(ip)
     if (gateway !== undefined) return this.forwarding.setNeighbour(ip, gateway.mac, !isIpv4(ip))
     // a local address answers for itself
     const isAnswered = found !== undefined && !isLocal && whyNoHost(ip) === null

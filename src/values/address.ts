@@ -86,7 +86,7 @@ export function ipv4ToNumber(ip: Ip): number {
 }
 
 export function ipv4FromNumber(value: number): Ip {
-  return fromArray([value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255])
+  return String.fromCharCode(value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255) as Ip
 }
 
 /** An address with the length of its network's prefix, as in `192.0.2.1/24`; without `/` the length is the whole address. */

@@ -1,5 +1,4 @@
 import { assert } from '../../values/assert.ts'
-import { ensure } from '../../values/map.ts'
 import { Queue } from '../../values/queue.ts'
 import type { Family } from '../family.ts'
 import type { Destination } from './destination.ts'
@@ -16,8 +15,15 @@ export class ChangedDestinations {
   /** The routes of a destination are about to change. */
   add(destination: Destination): void {
     if (!destination.change()) return
-    ensure(this.families, destination.family, () => new Queue()).push(destination)
+    const queue = this.families.get(destination.family) ?? this.addQueue(destination.family)
+    queue.push(destination)
     this.count++
+  }
+
+  private addQueue(family: Family): Queue<Destination> {
+    const queue = new Queue<Destination>()
+    this.families.set(family, queue)
+    return queue
   }
 
   /** Takes up to `budget` destinations; returns how many of it are left. */

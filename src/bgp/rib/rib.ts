@@ -209,7 +209,13 @@ export class Rib {
   }
 
   private table(family: Family): OctetMap<Destination> {
-    return ensure(this.tables, family, () => new OctetMap())
+    return this.tables.get(family) ?? this.addTable(family)
+  }
+
+  private addTable(family: Family): OctetMap<Destination> {
+    const table = new OctetMap<Destination>()
+    this.tables.set(family, table)
+    return table
   }
 
   private ownTable(family: Family): Map<string, Route> {

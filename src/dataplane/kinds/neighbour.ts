@@ -39,14 +39,14 @@ export const neighbour = {
   packing: {
     pack(entry, to) {
       to.sharedText(entry.device)
-      to.text(entry.ip)
+      to.address(entry.ip)
       to.number(entry.mac)
       to.number(Number(entry.router))
     },
     unpack: (from) => ({
       kind: 'neighbour',
       device: from.text(),
-      ip: from.text() as Ip,
+      ip: from.address(),
       mac: from.number(),
       router: from.number() === 1,
     }),

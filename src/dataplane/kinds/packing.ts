@@ -1,3 +1,5 @@
+import type { Ip } from '../../values/address.ts'
+
 /**
  * How entries of one kind are sent to another thread: as numbers, and texts by their positions. Sending objects costs more than twice as much, and each
  * would copy its own texts.
@@ -9,7 +11,7 @@ export interface Packing<E> {
 
 export interface Packer {
   number(value: number): void
-  text(value: string): void
+  address(value: Ip): void
   /** A text that many entries share. */
   sharedText(value: string): void
 }
@@ -17,4 +19,5 @@ export interface Packer {
 export interface Unpacker {
   number(): number
   text(): string
+  address(): Ip
 }

@@ -1,3 +1,4 @@
+import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
 import { ensure } from '../../values/map.ts'
 import { KINDS, packingOf } from '../kinds/index.ts'
 import type { Packer, Unpacker } from '../kinds/packing.ts'
@@ -23,7 +24,8 @@ export function pack(entries: readonly Entry[]): PackedEntries {
   const kinds = new Uint8Array(entries.length)
   const numbers = new NumberPacker(entries.length)
   const others: Entry[] = []
-  for (const [i, entry] of entries.entries()) {
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
     const position = POSITIONS.get(entry.kind)!
     kinds[i] = position
     const packing = PACKINGS[position]
@@ -83,6 +85,11 @@ class NumberUnpacker implements Unpacker {
   text(): string {
     return this.texts[this.number()]!
   }
+
+  address(): Ip {
+    const number = this.number()
+    return number >= 0 ? ipv4FromNumber(number) : (this.texts[-1 - number] as Ip)
+  }
 }
 
 /** Numbers in a growing array, and the texts that some of them stand for. */
@@ -105,15 +112,17 @@ class NumberPacker implements Packer {
     this.array[this.length++] = value
   }
 
-  text(value: string): void {
-    this.number(this.texts.push(value) - 1)
+  /** An IPv4 address is a number, and any other a text, by its position below 0. */
+  address(value: Ip): void {
+    this.number(isIpv4(value) ? ipv4ToNumber(value) : -this.texts.push(value))
   }
 
   sharedText(value: string): void {
     const known = this.positions.get(value)
     if (known !== undefined) return this.number(known)
-    this.positions.set(value, this.texts.length)
-    this.text(value)
+    const position = this.texts.push(value) - 1
+    this.positions.set(value, position)
+    this.number(position)
   }
 
   all(): Float64Array {
