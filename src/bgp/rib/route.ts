@@ -36,13 +36,30 @@ export interface Source {
   readonly octets: number
 }
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
+/** A source as the functions of this file see it. A class: V8 looks up the properties of a literal with an accessor in a dictionary. */
+class Own implements Source {
+  readonly name: string
+  peer: PeerInfo | null
+  generation = 0
+  readonly freshFrom = new Map<Family, number>()
+  readonly routes = new Map<Family, Slots<Route>>()
+  sessionFrom = 0
+  readonly advertised = new Map<Family, number>()
+  identifierFrom = 0
+  membershipGone: Source['membershipGone'] = () => {}
+  routeGone: Source['routeGone'] = () => {}
+  octets = 0
 
-interface Own extends Writable<Omit<Source, 'routeCount' | 'freshFrom' | 'routes' | 'advertised'>> {
-  readonly freshFrom: Map<Family, number>
-  readonly routes: Map<Family, Slots<Route>>
-  readonly advertised: Map<Family, number>
-  readonly routeCount: number
+  constructor(name: string, peer: PeerInfo | null) {
+    this.name = name
+    this.peer = peer
+  }
+
+  get routeCount(): number {
+    let all = 0
+    for (const { size } of this.routes.values()) all += size
+    return all
+  }
 }
 
 /** The source, writable. */
@@ -100,26 +117,7 @@ export function newRoute(
 const GONE = -1
 
 export function newSource(name: string, peer: PeerInfo | null): Source {
-  const routes = new Map<Family, Slots<Route>>()
-  const source: Own = {
-    name,
-    peer,
-    generation: 0,
-    freshFrom: new Map(),
-    routes,
-    get routeCount() {
-      let all = 0
-      for (const { size } of routes.values()) all += size
-      return all
-    },
-    sessionFrom: 0,
-    advertised: new Map(),
-    identifierFrom: 0,
-    membershipGone() {},
-    routeGone() {},
-    octets: 0,
-  }
-  return source
+  return new Own(name, peer)
 }
 
 export function localSource(name: string): Source {
