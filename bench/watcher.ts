@@ -7,8 +7,8 @@ import { enterNamespace } from '../src/lab/namespace.ts'
 
 const NUD_FAILED = 0x20
 const PATIENCE_MS = 60_000
-/** Of so many entries one is watched, a power of 2. */
-const SAMPLE = 64
+/** Of so many entries one is watched, a power of 2: its notification costs this process what the daemon could use. */
+export const SAMPLE = 256
 /** Where the first attribute of a message about a neighbour begins, and where the last octets of an IPv4 and of a MAC address in it are. */
 const ATTRIBUTE = k.NLMSG_HDRLEN + k.NDMSG_LENGTH
 const LAST_OF_IP = ATTRIBUTE + 4 + 3

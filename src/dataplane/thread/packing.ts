@@ -1,6 +1,6 @@
 import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
 import { ensure } from '../../values/map.ts'
-import { KINDS, packingOf } from '../kinds/index.ts'
+import { KINDS, type Kind, packingOf } from '../kinds/index.ts'
 import type { Packer, Unpacker } from '../kinds/packing.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 
@@ -17,7 +17,7 @@ export interface PackedEntries {
   readonly others: readonly Entry[]
 }
 
-const POSITIONS: ReadonlyMap<string, number> = new Map(KINDS.map((kind, i) => [kind, i]))
+const POSITIONS = Object.fromEntries(KINDS.map((kind, i) => [kind, i])) as Readonly<Record<Kind, number>>
 const PACKINGS = KINDS.map(packingOf)
 
 export function pack(entries: readonly Entry[]): PackedEntries {
@@ -26,7 +26,7 @@ export function pack(entries: readonly Entry[]): PackedEntries {
   const others: Entry[] = []
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!
-    const position = POSITIONS.get(entry.kind)!
+    const position = POSITIONS[entry.kind]
     kinds[i] = position
     const packing = PACKINGS[position]
     if (packing === undefined) others.push(entry)
