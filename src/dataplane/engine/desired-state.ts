@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import { type DeviceEntry, isTableEntry, same, type TableEntry } from '../kinds/index.ts'
+import type { Key } from '../../values/key-map.ts'
+import { type DeviceEntry, isTableEntry, same, type TableEntry, type TableKind } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
@@ -58,6 +59,21 @@ export class DesiredState {
       this.devices.disturb()
       this.devices.touch(device)
     }
+    this.devices.dismiss(device)
+    this.schedule()
+  }
+
+  /** As `unwant`, for the entries of one kind on one device that have these keys. */
+  unwantAll(kind: TableKind, name: string, keys: ArrayLike<Key>): void {
+    const device = this.devices.all.get(name)
+    if (device === undefined) return
+    const drop = (entry: TableEntry) => {
+      this.exceptions.drop(entry)
+      this.drift.drop(entry)
+    }
+    if (device.leavingSince === null) device.leave(this.clock.epoch())
+    const hasHistories = this.exceptions.size > 0 || this.drift.hasHistories
+    if (device.tables.get(kind)?.unwantAll(keys, hasHistories ? drop : null)) this.work.add(device)
     this.devices.dismiss(device)
     this.schedule()
   }

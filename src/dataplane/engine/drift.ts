@@ -49,6 +49,11 @@ export class Drift implements Closable {
     this.events = events
   }
 
+  /** Whether any entry has a history. */
+  get hasHistories(): boolean {
+    return this.histories.size > 0
+  }
+
   /** The entry is unwanted now. */
   drop(entry: Entry): void {
     if (this.histories.size > 0) this.histories.delete(identity(entry))

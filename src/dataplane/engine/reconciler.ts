@@ -2,9 +2,11 @@ import type { Clock } from '../../clock.ts'
 import type { EventSink } from '../../events/event.ts'
 import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Closable } from '../../values/closable.ts'
+import type { Key } from '../../values/key-map.ts'
 import type { Driver } from '../driver.ts'
 import { type Eventual, takeSteps, whenAnswered } from '../eventual.ts'
 import type { NamedTable } from '../kernel-queries.ts'
+import type { TableKind } from '../kinds/index.ts'
 import type {
   Dataplane,
   Entry,
@@ -171,6 +173,11 @@ export class Reconciler implements Dataplane {
 
   unwant(entry: Entry): void {
     this.desired.unwant(entry)
+  }
+
+  /** As `unwant`, for the entries of one kind on one device that have these keys. */
+  unwantAll(kind: TableKind, device: string, keys: ArrayLike<Key>): void {
+    this.desired.unwantAll(kind, device, keys)
   }
 
   release(entry: Entry): void {

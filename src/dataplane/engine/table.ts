@@ -107,13 +107,30 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
-    const key = this.layout.key(entry)
+    return this.unwantKey(this.layout.key(entry)) !== undefined
+  }
+
+  /** As `unwant`, for the entries of these keys; calls `gone` with each that was wanted, and returns whether any was. */
+  unwantAll(keys: ArrayLike<K>, gone: ((entry: E) => void) | null): boolean {
+    let isAny = false
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]!
+      const value = this.unwantKey(key)
+      if (value === undefined) continue
+      isAny = true
+      gone?.(this.layout.entry(this.device, key, value))
+    }
+    return isAny
+  }
+
+  /** Returns the value of the entry if it was wanted. */
+  private unwantKey(key: K): V | undefined {
     const value = this.drop(key)
-    if (value === undefined) return false
+    if (value === undefined) return undefined
     // no wanted entry waits for its removal
     this.leaving.append(key, value)
     if (this.unremoved.size > 0) this.unremoved.delete(key)
-    return true
+    return value
   }
 
   /** Makes the entry unwanted, and leaves it in the kernel. */

@@ -116,6 +116,17 @@ export function packingOf(kind: Kind): Definition<Entry>['packing'] {
   return (definitionOf(kind) as Definition<Entry>).packing
 }
 
+/** By kind, the number that is an entry's key on its device; undefined where it has another key, or none. */
+const keyOfKind = new Map(
+  TABLE_KINDS.map((kind) => [kind as Kind, tableDefinition(kind).layout().key] as const),
+)
+
+/** The number that is the entry's key on its device; undefined where its key is a text, and for links and ports. */
+export function numberKeyOf(entry: Entry): number | undefined {
+  const key = keyOfKind.get(entry.kind)?.(entry as TableEntry)
+  return typeof key === 'number' ? key : undefined
+}
+
 export function isLinkEntry(entry: Entry): entry is LinkEntry {
   return linkKinds.has(entry.kind)
 }

@@ -6,7 +6,7 @@ import type { Eventual } from '../eventual.ts'
 import type { Entry, EntryStatus } from '../model.ts'
 import { answers, type Lists } from '../view.ts'
 import { type Call, type Calls, CHANGES, type Order, type Report, type Slice } from './messages.ts'
-import { type PackedStatuses, packStatuses, unpack } from './packing.ts'
+import { type PackedIdentities, type PackedStatuses, packStatuses, unpack } from './packing.ts'
 
 type Walk = Iterator<Eventual<Slice>>
 
@@ -72,6 +72,9 @@ export class ThreadHost {
       case 'change':
         this.report({ type: 'taken' })
         return this.change(unpack(order.entries), order.changes)
+      case 'unwant':
+        this.report({ type: 'taken' })
+        return this.unwant(order.entries)
       case 'clear':
         return reconciler.clear(order.entries)
       case 'start':
@@ -105,6 +108,12 @@ export class ThreadHost {
       else if (change === 'unwant') reconciler.unwant(entry)
       else reconciler.release(entry)
     }
+  }
+
+  private unwant({ tables, others }: PackedIdentities): void {
+    const { reconciler } = this
+    for (const { kind, device, keys } of tables) reconciler.unwantAll(kind, device, keys)
+    for (const entry of others) reconciler.unwant(entry)
   }
 
   private async answer(id: number, call: Call, args: readonly unknown[]): Promise<void> {

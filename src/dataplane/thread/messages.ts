@@ -6,7 +6,7 @@ import type { DataplaneQueries, MaybeAsync } from '../kernel-queries.ts'
 import type { Entry, EntryStatus, FormerWork, NextHop, Verification } from '../model.ts'
 import type { Answers, Lists } from '../view.ts'
 import type { BellHandles } from './bell.ts'
-import type { PackedEntries, PackedStatuses } from './packing.ts'
+import type { PackedEntries, PackedIdentities, PackedStatuses } from './packing.ts'
 
 /** The start data of a forwarding thread. */
 export interface ThreadOptions {
@@ -57,6 +57,8 @@ export type Change = (typeof CHANGES)[number]
 export type Order =
   /** Changes of the desired state: what becomes of each entry, as a position in `CHANGES`. */
   | { readonly do: 'change'; readonly entries: PackedEntries; readonly changes: Uint8Array }
+  /** Entries that are unwanted, and no other changes. */
+  | { readonly do: 'unwant'; readonly entries: PackedIdentities }
   | { readonly do: 'clear'; readonly entries: readonly Entry[] }
   | { readonly do: 'resync'; readonly ms: number }
   | { readonly do: 'start' | 'complete' | 'watchAddresses' }

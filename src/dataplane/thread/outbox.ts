@@ -2,10 +2,18 @@ import type { Clock } from '../../clock.ts'
 import { identity } from '../kinds/index.ts'
 import type { Entry } from '../model.ts'
 import { CHANGES, type Change, type Order } from './messages.ts'
-import { pack } from './packing.ts'
+import { pack, packIdentities } from './packing.ts'
 
 /** Maximum number of desired-state changes in one message to the thread. */
 const BATCH = 1024
+
+const UNWANT = CHANGES.indexOf('unwant')
+
+/** A message with changes, each as a position in `CHANGES`. */
+function batch(entries: readonly Entry[], changes: readonly number[]): Order {
+  if (changes.every((change) => change === UNWANT)) return { do: 'unwant', entries: packIdentities(entries) }
+  return { do: 'change', entries: pack(entries), changes: Uint8Array.from(changes) }
+}
 
 /** How many items of each kind are kept, and where. */
 interface Bounds {
@@ -77,9 +85,8 @@ export class Outbox {
     this.postOrders()
     while (from < this.changes.length && this.underway < this.bounds.underway) {
       const to = Math.min(from + BATCH, this.changes.length)
-      const entries = pack(this.changes.slice(from, to))
       this.underway++
-      this.post({ do: 'change', entries, changes: Uint8Array.from(this.kinds.slice(from, to)) })
+      this.post(batch(this.changes.slice(from, to), this.kinds.slice(from, to)))
       this.sent += to - from
       from = to
       this.postOrders()

@@ -1,6 +1,6 @@
 import { type Ip, ipv4FromNumber, ipv4ToNumber, isIpv4 } from '../../values/address.ts'
 import { ensure } from '../../values/map.ts'
-import { KINDS, type Kind, packingOf } from '../kinds/index.ts'
+import { KINDS, type Kind, numberKeyOf, packingOf, type TableEntry, type TableKind } from '../kinds/index.ts'
 import type { Packer, Unpacker } from '../kinds/packing.ts'
 import type { Entry, EntryStatus, Status } from '../model.ts'
 
@@ -41,6 +41,50 @@ export function unpack({ kinds, numbers, texts, others }: PackedEntries): Entry[
   let other = 0
   for (let i = 0; i < kinds.length; i++) entries[i] = PACKINGS[kinds[i]!]?.unpack(from) ?? others[other++]!
   return entries
+}
+
+/** Entries of one kind on one device, by their keys. */
+export interface PackedKeys {
+  readonly kind: TableKind
+  readonly device: string
+  readonly keys: Float64Array
+}
+
+/** Entries to identify: most have a number for a key, and need no other field. */
+export interface PackedIdentities {
+  readonly tables: readonly PackedKeys[]
+  readonly others: readonly Entry[]
+}
+
+interface Keys {
+  readonly kind: TableKind
+  readonly device: string
+  readonly keys: number[]
+}
+
+export function packIdentities(entries: readonly Entry[]): PackedIdentities {
+  const byDevice = new Map<string, Keys[]>()
+  const others: Entry[] = []
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
+    const key = numberKeyOf(entry)
+    if (key === undefined) others.push(entry)
+    else keysOf(byDevice, entry as TableEntry).push(key)
+  }
+  const tables = [...byDevice.values()]
+    .flat()
+    .map(({ kind, device, keys }) => ({ kind, device, keys: new Float64Array(keys) }))
+  return { tables, others }
+}
+
+/** The keys of entries of the same kind and device. */
+function keysOf(byDevice: Map<string, Keys[]>, { kind, device }: TableEntry): number[] {
+  const ofDevice = byDevice.get(device)
+  if (ofDevice !== undefined) for (const one of ofDevice) if (one.kind === kind) return one.keys
+  const added: Keys = { kind, device, keys: [] }
+  if (ofDevice === undefined) byDevice.set(device, [added])
+  else ofDevice.push(added)
+  return added.keys
 }
 
 /** Entries with their states, of which most have the same one. */
