@@ -23,7 +23,7 @@ import {
 } from '../kinds/index.ts'
 import { isExternal, isPlaced, linkStep } from '../kinds/link-step.ts'
 import type { Entry, HeldSetting, Isolation, NextHop } from '../model.ts'
-import { elsewhere, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
+import { elsewhere, missing, notOwned, type Refusal, RefusalError, type Refused, shared } from '../refusal.ts'
 import { remoteMacsOf } from './bridged.ts'
 import { MemoryKernel } from './kernel.ts'
 
@@ -127,6 +127,7 @@ export class MemoryDriver implements Driver {
   }
 
   setUp(device: string): Refusal | null {
+    if (!this.kernel.links.has(device)) return missing(device)
     this.kernel.setUp(device)
     return null
   }
