@@ -93,6 +93,20 @@ describe('a failing entry', () => {
     expect([...dataplane.statuses.failures()]).toEqual([])
   })
 
+  test('a removal that fails is retried though the entry becomes unwanted once more', async () => {
+    await want(...everything)
+    lab.driver.fail((op) => op === 'remove', refused, 3)
+    dataplane.unwant(e.remote(2))
+    await lab.until(() => [...dataplane.statuses.failures()].length > 0)
+    dataplane.unwant(e.remote(2))
+    dataplane.unwantAll('remote-mac', 'vx0', [e.remote(2).mac])
+    dataplane.release(e.remote(2))
+    expect([...dataplane.statuses.failures()]).toMatchObject([{ entry: e.remote(2), status: { reason } }])
+    lab.clock.advance(1000)
+    expect(lab.holds(e.remote(2))).toBe(false)
+    expect([...dataplane.statuses.failures()]).toEqual([])
+  })
+
   test('a removal that fails is retried also while the port fails', async () => {
     await want(...everything)
     dataplane.unwant(e.bridge)

@@ -49,12 +49,15 @@ export class DesiredState {
   unwant(entry: Entry): void {
     const device = this.devices.all.get(entry.device)
     if (device === undefined) return
-    this.exceptions.drop(entry)
-    this.drift.drop(entry)
     if (device.leavingSince === null) device.leave(this.clock.epoch())
     if (isTableEntry(entry)) {
-      if (device.tables.get(entry.kind)?.unwant(entry)) this.work.add(device)
+      // the removal of one that is unwanted already may have failed, and has to be retried
+      if (device.tables.get(entry.kind)?.unwant(entry)) {
+        this.forget(entry)
+        this.work.add(device)
+      }
     } else {
+      this.forget(entry)
       device.unwant(entry)
       this.devices.disturb()
       this.devices.touch(device)
@@ -67,13 +70,10 @@ export class DesiredState {
   unwantAll(kind: TableKind, name: string, keys: ArrayLike<Key>): void {
     const device = this.devices.all.get(name)
     if (device === undefined) return
-    const drop = (entry: TableEntry) => {
-      this.exceptions.drop(entry)
-      this.drift.drop(entry)
-    }
     if (device.leavingSince === null) device.leave(this.clock.epoch())
     const hasHistories = this.exceptions.size > 0 || this.drift.hasHistories
-    if (device.tables.get(kind)?.unwantAll(keys, hasHistories ? drop : null)) this.work.add(device)
+    const gone = hasHistories ? (entry: TableEntry) => this.forget(entry) : null
+    if (device.tables.get(kind)?.unwantAll(keys, gone)) this.work.add(device)
     this.devices.dismiss(device)
     this.schedule()
   }
@@ -81,10 +81,10 @@ export class DesiredState {
   release(entry: Entry): void {
     const device = this.devices.all.get(entry.device)
     if (device === undefined) return
-    this.exceptions.drop(entry)
-    this.drift.drop(entry)
-    if (isTableEntry(entry)) device.tables.get(entry.kind)?.release(entry)
-    else device.release(entry)
+    if (!isTableEntry(entry)) {
+      this.forget(entry)
+      device.release(entry)
+    } else if (device.tables.get(entry.kind)?.release(entry)) this.forget(entry)
     this.devices.release(device)
     this.schedule()
   }
@@ -109,6 +109,12 @@ export class DesiredState {
       } else if (device.failure !== null) this.devices.touch(device)
     }
     this.schedule()
+  }
+
+  /** Forgets what the entry met while it was wanted. */
+  private forget(entry: Entry): void {
+    this.exceptions.drop(entry)
+    this.drift.drop(entry)
   }
 
   private wantEntry(device: Device, entry: TableEntry): void {

@@ -3,6 +3,9 @@ import type { Layout } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
 
+/** Entries compared before other work gets its turn. */
+const SLICE = 1000
+
 export interface Difference<K extends Key, V> {
   /** Wanted entries that are absent or different. */
   readonly missing: KeyMap<K, V>
@@ -26,8 +29,37 @@ export function diff<K extends Key, V>(
   return { missing, extra }
 }
 
+/** The entries of one kind on one device. */
+interface Held<E extends TableEntry, K extends Key, V> {
+  readonly device: string
+  readonly layout: Layout<E, K, V>
+  readonly wanted: KeyMap<K, V>
+  /** Whether one that is not wanted is known to await removal. */
+  readonly isGoing: (key: K) => boolean
+}
+
+/** Observed entries that differ from the wanted ones, except those known to await removal; undefined once in a while, to pause at. */
+export function* faults<E extends TableEntry, K extends Key, V>(
+  actual: Iterable<E>,
+  { device, layout, wanted, isGoing }: Held<E, K, V>,
+): Generator<Fault | undefined, void> {
+  const found = new KeyMap<K, V>()
+  for (const entry of actual) {
+    found.set(layout.key(entry), layout.value(entry))
+    if (found.size % SLICE === 0) yield
+  }
+  // at once, since the desired state must not change meanwhile
+  yield* [...lacking(wanted, found, layout, device)]
+  let passed = 0
+  for (const [key, value] of found) {
+    if (++passed % SLICE === 0) yield
+    if (!wanted.has(key) && !isGoing(key))
+      yield { fault: 'extra', entry: layout.entry(device, key, value), found: null }
+  }
+}
+
 /** Wanted entries of a device that differ from the observed ones. */
-export function* lacking<E extends TableEntry, K extends Key, V>(
+function* lacking<E extends TableEntry, K extends Key, V>(
   wanted: KeyMap<K, V>,
   observed: KeyMap<K, V>,
   { entry, same }: Layout<E, K, V>,

@@ -4,12 +4,9 @@ import { type Mark, Queue } from '../../values/queue.ts'
 import type { Layout, TableDefinition } from '../kinds/definition.ts'
 import type { TableEntry } from '../kinds/index.ts'
 import type { Fault } from '../model.ts'
-import { diff, lacking } from './diff.ts'
+import { diff, faults } from './diff.ts'
 import { InFlight, type Op } from './in-flight.ts'
 import { NeededInterfaces } from './needed-interfaces.ts'
-
-/** Entries compared before other work gets its turn. */
-const SLICE = 1000
 
 /** The queued entries of a table that has none; most tables have none, and each is asked for every `/status`. */
 const NONE = { size: 0, has: () => false }
@@ -107,7 +104,7 @@ export class Table<E extends TableEntry, K extends Key, V> {
 
   /** Makes the entry unwanted, and queues its removal; false when it was not wanted. */
   unwant(entry: E): boolean {
-    return this.unwantKey(this.layout.key(entry)) !== undefined
+    return this.unwantAll([this.layout.key(entry)], null)
   }
 
   /** As `unwant`, for the entries of these keys; calls `gone` with each that was wanted, and returns whether any was. */
@@ -115,27 +112,20 @@ export class Table<E extends TableEntry, K extends Key, V> {
     let isAny = false
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i]!
-      const value = this.unwantKey(key)
+      const value = this.drop(key)
       if (value === undefined) continue
       isAny = true
+      // no wanted entry waits for its removal
+      this.leaving.append(key, value)
+      if (this.unremoved.size > 0) this.unremoved.delete(key)
       gone?.(this.layout.entry(this.device, key, value))
     }
     return isAny
   }
 
-  /** Returns the value of the entry if it was wanted. */
-  private unwantKey(key: K): V | undefined {
-    const value = this.drop(key)
-    if (value === undefined) return undefined
-    // no wanted entry waits for its removal
-    this.leaving.append(key, value)
-    if (this.unremoved.size > 0) this.unremoved.delete(key)
-    return value
-  }
-
-  /** Makes the entry unwanted, and leaves it in the kernel. */
-  release(entry: E): void {
-    this.drop(this.layout.key(entry))
+  /** Makes the entry unwanted, and leaves it in the kernel; false when it was not wanted. */
+  release(entry: E): boolean {
+    return this.drop(this.layout.key(entry)) !== undefined
   }
 
   /** Makes the entry of a key unwanted; returns its value if it was wanted. */
@@ -283,20 +273,10 @@ export class Table<E extends TableEntry, K extends Key, V> {
   }
 
   /** Observed entries that differ from the wanted ones, except those known to await removal; undefined once in a while, to pause at. */
-  *faults(actual: Iterable<E>): Generator<Fault | undefined, void> {
-    const found = new KeyMap<K, V>()
-    for (const entry of actual) {
-      found.set(this.layout.key(entry), this.layout.value(entry))
-      if (found.size % SLICE === 0) yield
-    }
-    // at once, since the desired state must not change meanwhile
-    yield* [...lacking(this.wanted, found, this.layout, this.device)]
-    let passed = 0
-    for (const [key, value] of found) {
-      if (++passed % SLICE === 0) yield
-      if (this.wanted.has(key) || this.stale.has(key) || this.isLeaving(key)) continue
-      yield { fault: 'extra', entry: this.layout.entry(this.device, key, value), found: null }
-    }
+  faults(actual: Iterable<E>): Generator<Fault | undefined, void> {
+    const { wanted, device, layout } = this
+    const isGoing = (key: K) => this.stale.has(key) || this.isLeaving(key)
+    return faults(actual, { wanted, device, layout, isGoing })
   }
 
   /** Queues the removal of stale entries. */
