@@ -30,7 +30,7 @@ export function diff<K extends Key, V>(
 }
 
 /** The entries of one kind on one device. */
-interface Held<E extends TableEntry, K extends Key, V> {
+interface FaultSearch<E extends TableEntry, K extends Key, V> {
   readonly device: string
   readonly layout: Layout<E, K, V>
   readonly wanted: KeyMap<K, V>
@@ -41,7 +41,7 @@ interface Held<E extends TableEntry, K extends Key, V> {
 /** Observed entries that differ from the wanted ones, except those known to await removal; undefined once in a while, to pause at. */
 export function* faults<E extends TableEntry, K extends Key, V>(
   actual: Iterable<E>,
-  { device, layout, wanted, isGoing }: Held<E, K, V>,
+  { device, layout, wanted, isGoing }: FaultSearch<E, K, V>,
 ): Generator<Fault | undefined, void> {
   const found = new KeyMap<K, V>()
   for (const entry of actual) {
