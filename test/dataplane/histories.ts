@@ -25,7 +25,7 @@ function isBlinding(step: Step): boolean {
 }
 
 type Step =
-  | { readonly do: 'want' | 'unwant' | 'forget' | 'overwrite'; readonly entry: Entry }
+  | { readonly do: 'want' | 'unwant' | 'release' | 'forget' | 'overwrite'; readonly entry: Entry }
   | { readonly do: 'delete' | 'add' | 'free' | 'down' | 'up'; readonly device: string }
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'fail' | 'overrun' | 'restart' | 'restart deaf' | 'complete' | 'squat' }
@@ -38,7 +38,10 @@ function stepsIn(world: World, isLate: boolean): fc.Arbitrary<Step> {
     { weight: 12, arbitrary: fc.record({ do: fc.constant('want' as const), entry }) },
     {
       weight: 5,
-      arbitrary: fc.record({ do: fc.constantFrom('unwant' as const, 'forget', 'overwrite'), entry }),
+      arbitrary: fc.record({
+        do: fc.constantFrom('unwant' as const, 'release', 'forget', 'overwrite'),
+        entry,
+      }),
     },
     {
       weight: 4,
@@ -80,6 +83,8 @@ export async function playHistories(
       let dataplane = lab.restart()
       lab.addInterface('tap1')
       const wanted = new Map<string, Entry>()
+      /** They may stay, until a start without them. */
+      const released = new Set<string>()
       for (const each of steps) {
         const passing = run(each)
         if (passing !== undefined) await passing
@@ -105,6 +110,7 @@ export async function playHistories(
         for (const { entry: held, marked } of [...lab.driver.dump(name)].flat()) {
           if (!marked || (held.kind === 'local-mac' && held.device === 'vx0')) continue
           const each = wanted.get(identity(held))
+          if (each === undefined && released.has(identity(held))) continue
           expect(each, JSON.stringify(held)).toBeDefined()
           // what takes the place of another and is refused leaves it there
           if (each !== undefined && isPossible(wanted, lab, each)) expect(held).toEqual(each)
@@ -115,10 +121,14 @@ export async function playHistories(
         switch (each.do) {
           case 'want':
             wanted.set(identity(each.entry), each.entry)
+            released.delete(identity(each.entry))
             return dataplane.want(each.entry)
           case 'unwant':
             wanted.delete(identity(each.entry))
             return dataplane.unwant(each.entry)
+          case 'release':
+            if (wanted.delete(identity(each.entry))) released.add(identity(each.entry))
+            return dataplane.release(each.entry)
           case 'forget':
             return lab.forget(each.entry)
           case 'overwrite':

@@ -84,6 +84,8 @@ export class DesiredState {
     if (!isTableEntry(entry)) {
       this.forget(entry)
       device.release(entry)
+      // what else is wanted of it may have waited for that alone
+      if (device.failure !== null && !device.isUnwanted) this.devices.touch(device)
     } else if (device.tables.get(entry.kind)?.release(entry)) this.forget(entry)
     this.devices.release(device)
     this.schedule()

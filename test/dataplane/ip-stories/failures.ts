@@ -59,6 +59,13 @@ export function failures(t: IpFixture): void {
     await untilAllHold([e.port(), e.address('10.0.0.1/24')])
   })
 
+  test('what waits for a port that fails is programmed once that is released', async () => {
+    expect((await want(e.port(), e.address('10.0.0.1/24'))).length).toBe(2)
+    t.dataplane.release(e.port())
+    await untilAllHold([e.address('10.0.0.1/24')])
+    expect(t.dataplane.statuses.counts()).toMatchObject({ wanted: 1, programmed: 1 })
+  })
+
   test('a bridge is no VRF', async () => {
     t.lab.addBridge('br9')
     const port = { ...e.port(), vrf: 'br9' }
