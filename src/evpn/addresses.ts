@@ -198,7 +198,7 @@ function release<K>(counts: Map<K, number>, key: K): void {
   else counts.delete(key)
 }
 
-/** Removes a route; returns what is left. */
+/** Removes a route; returns the remaining ones. */
 function without<K extends Key>(index: KeyMap<K, Found>, key: K, route: Route): Found | undefined {
   const found = index.take(key)
   if (found === undefined || found === route) return undefined
