@@ -1,7 +1,10 @@
 import { assert } from '../../values/assert.ts'
+import { ensure } from '../../values/map.ts'
 import { Queue } from '../../values/queue.ts'
 import type { Family } from '../family.ts'
 import type { Destination } from './destination.ts'
+
+const newQueue = () => new Queue<Destination>()
 
 /** Destinations whose routes have changed, in that order; each family gets its share of a slice. */
 export class ChangedDestinations {
@@ -15,15 +18,8 @@ export class ChangedDestinations {
   /** The routes of a destination are about to change. */
   add(destination: Destination): void {
     if (!destination.change()) return
-    const queue = this.families.get(destination.family) ?? this.addQueue(destination.family)
-    queue.push(destination)
+    ensure(this.families, destination.family, newQueue).push(destination)
     this.count++
-  }
-
-  private addQueue(family: Family): Queue<Destination> {
-    const queue = new Queue<Destination>()
-    this.families.set(family, queue)
-    return queue
   }
 
   /** Takes up to `budget` destinations; returns how many of it are left. */

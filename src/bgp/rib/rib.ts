@@ -33,6 +33,8 @@ export interface BestListener {
   bestChanged(previous: Route | null, current: Route | null): void
 }
 
+const newTable = () => new OctetMap<Destination>()
+
 /** A sweep that has not started yet: it removes routes older than this generation. */
 interface PendingSweep {
   freshFrom: number
@@ -209,13 +211,7 @@ export class Rib {
   }
 
   private table(family: Family): OctetMap<Destination> {
-    return this.tables.get(family) ?? this.addTable(family)
-  }
-
-  private addTable(family: Family): OctetMap<Destination> {
-    const table = new OctetMap<Destination>()
-    this.tables.set(family, table)
-    return table
+    return ensure(this.tables, family, newTable)
   }
 
   private ownTable(family: Family): Map<string, Route> {

@@ -29,7 +29,7 @@ export function diff<K extends Key, V>(
   return { missing, extra }
 }
 
-/** The entries of one kind on one device. */
+/** What observed entries are compared with: those of one kind on one device. */
 interface FaultSearch<E extends TableEntry, K extends Key, V> {
   readonly device: string
   readonly layout: Layout<E, K, V>

@@ -56,14 +56,13 @@ export interface PackedIdentities {
   readonly others: readonly Entry[]
 }
 
-interface Keys {
-  readonly kind: TableKind
-  readonly device: string
+/** As `PackedKeys`, while they are gathered. */
+interface GatheredKeys extends Omit<PackedKeys, 'keys'> {
   readonly keys: number[]
 }
 
 export function packIdentities(entries: readonly Entry[]): PackedIdentities {
-  const byDevice = new Map<string, Keys[]>()
+  const byDevice = new Map<string, GatheredKeys[]>()
   const others: Entry[] = []
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]!
@@ -78,10 +77,10 @@ export function packIdentities(entries: readonly Entry[]): PackedIdentities {
 }
 
 /** The keys of entries of the same kind and device. */
-function keysOf(byDevice: Map<string, Keys[]>, { kind, device }: TableEntry): number[] {
+function keysOf(byDevice: Map<string, GatheredKeys[]>, { kind, device }: TableEntry): number[] {
   const ofDevice = byDevice.get(device)
   if (ofDevice !== undefined) for (const one of ofDevice) if (one.kind === kind) return one.keys
-  const added: Keys = { kind, device, keys: [] }
+  const added: GatheredKeys = { kind, device, keys: [] }
   if (ofDevice === undefined) byDevice.set(device, [added])
   else ofDevice.push(added)
   return added.keys
