@@ -12,17 +12,24 @@ import { SAMPLE, Watcher } from './watcher.ts'
 
 /**
  * EVPN routes from a reflector that offers them as fast as they are taken, into the kernel: what the kernel can do at best, chanter, and FRR where
- * it is installed, in turns; chanter with its forwarding thread and without. Needs root; everything happens in network namespaces of its own.
+ * it is installed, in turns; chanter with its forwarding thread and without. Each process takes them twice: the first time V8 compiles our code
+ * beside the work, the second is what a daemon takes that has run for a while. Needs root; everything happens in network namespaces of its own.
  *   npx tsx bench/evpn.ts [ROUTES] [ROUNDS]
  */
 
 const [routes = 100_000, rounds = 3] = process.argv.slice(2).map(Number)
 
-interface Figures {
+interface Burst {
   readonly advertise: number
   readonly withdraw: number
   /** Of all processes, user and system: for the advertisements, and for the withdrawals. */
   readonly cpuSeconds: readonly [number, number]
+}
+
+interface Figures {
+  readonly first: Burst
+  readonly again: Burst
+  /** The most memory of the first burst. */
   readonly bytesPerRoute: number
   /** The longest that nothing came from the daemon. */
   readonly silence: number
@@ -42,27 +49,33 @@ async function measure(
     )
     const before = memory(pids)
     const watcher = new Watcher(host.namespace)
-    const cpuBefore = cpu(pids)
-    const advertise = await timed(
-      watcher,
-      () => offer.advertise(),
-      ({ present }) => present >= 2 * routes,
-    )
-    const cpuBetween = cpu(pids)
+    const first = await burst(offer, watcher, pids)
     const bytesPerRoute = (memory(pids, 'VmHWM') - before) / routes
-    const withdraw = await timed(
-      watcher,
-      () => offer.withdraw(),
-      ({ present }) => present < LEFT,
-    )
-    const cpuSeconds = [cpuBetween - cpuBefore, cpu(pids) - cpuBetween] as const
+    const again = await burst(offer, watcher, pids)
     const { longestSilence: silence } = offer
     watcher.close()
     offer.close()
-    return { advertise, withdraw, cpuSeconds, bytesPerRoute, silence }
+    return { first, again, bytesPerRoute, silence }
   } finally {
     lab.close()
   }
+}
+
+/** All routes come, and go. */
+async function burst(offer: Offer, watcher: Watcher, pids: readonly number[]): Promise<Burst> {
+  const cpuBefore = cpu(pids)
+  const advertise = await timed(
+    watcher,
+    () => offer.advertise(),
+    ({ present }) => present >= 2 * routes,
+  )
+  const cpuBetween = cpu(pids)
+  const withdraw = await timed(
+    watcher,
+    () => offer.withdraw(),
+    ({ present }) => present < LEFT,
+  )
+  return { advertise, withdraw, cpuSeconds: [cpuBetween - cpuBefore, cpu(pids) - cpuBetween] }
 }
 
 /** Seconds from the first octet until the kernel is as awaited. */
@@ -143,8 +156,8 @@ async function frr(lab: Lab, host: LabHost, reflector: LabHost): Promise<number[
   return pids
 }
 
-const show = ({ advertise, withdraw, cpuSeconds, bytesPerRoute, silence }: Figures) =>
-  `advertise ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${cpuSeconds.map((seconds) => seconds.toFixed(2)).join(' and ')} s, ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`
+const seconds = ({ advertise, withdraw, cpuSeconds: [set, remove] }: Burst) =>
+  `advertise ${advertise.toFixed(2)} s, withdraw ${withdraw.toFixed(2)} s, CPU ${set.toFixed(2)} and ${remove.toFixed(2)} s`
 
 async function limitOfKernel(): Promise<KernelLimit> {
   const lab = new Lab()
@@ -157,21 +170,27 @@ async function limitOfKernel(): Promise<KernelLimit> {
 }
 
 const ratio = (a: number, b: number) => (a / b).toFixed(2)
-const ratios = ({ advertise, withdraw }: Figures, { set, remove }: KernelLimit) =>
-  `ratios ${ratio(advertise, set)} and ${ratio(withdraw, remove)}`
+const ratios = ({ advertise, withdraw }: Burst, to: Pick<Burst, 'advertise' | 'withdraw'>) =>
+  `ratios ${ratio(advertise, to.advertise)} and ${ratio(withdraw, to.withdraw)}`
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+function show(who: string, { first, again, bytesPerRoute, silence }: Figures, kernel: KernelLimit): void {
+  const limit = { advertise: kernel.set, withdraw: kernel.remove }
+  print(`${who} ${seconds(first)}: ${ratios(first, limit)} to the kernel's limit`)
+  print(`  again ${seconds(again)}: ${ratios(again, limit)}`)
+  print(`  ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`)
+}
 
 for (let round = 0; round < rounds; round++) {
   const limit = await limitOfKernel()
+  print(`kernel limit: set ${limit.set.toFixed(2)} s, remove ${limit.remove.toFixed(2)} s`)
   const ours = await measure(chanter(true))
+  show('chanter', ours, limit)
   const alone = await measure(chanter(false))
-  process.stdout.write(
-    `kernel limit ${limit.set.toFixed(2)} and ${limit.remove.toFixed(2)} s; chanter ${show(ours)}: ${ratios(ours, limit)}\n`,
-  )
-  process.stdout.write(
-    `without forwarding_thread ${show(alone)}; with it, advertise ${ratio(ours.advertise, alone.advertise)} and withdraw ${ratio(ours.withdraw, alone.withdraw)} of that\n`,
-  )
+  show('chanter without forwarding_thread', alone, limit)
+  print(`  with it, ${ratios(ours.first, alone.first)} to without, again ${ratios(ours.again, alone.again)}`)
   if (!existsSync(FRR)) continue
   const theirs = await measure(frr).catch((error: Error) => error.message)
-  const shown = typeof theirs === 'string' ? theirs : `${show(theirs)}: ${ratios(theirs, limit)}`
-  process.stdout.write(`FRR ${shown}\n`)
+  if (typeof theirs === 'string') print(`FRR ${theirs}`)
+  else show('FRR', theirs, limit)
 }
