@@ -3,7 +3,7 @@ import { IPV4_UNICAST } from '../../src/bgp/family.ts'
 import { noCapabilities } from '../../src/bgp/message/capability.ts'
 import { KEEPALIVE } from '../../src/bgp/message/index.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { openOf, RawPeer } from '../support/raw-peer.ts'
+import { openOf, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { A, B, clock, network } from './speaker-setup.ts'
 
@@ -19,6 +19,42 @@ describe('sessions', () => {
     expect([stateOf(a, B), stateOf(b, A)]).toEqual(['Established', 'Established'])
     expect(a.peers.get(ip(B))!.sessions.establishedCount).toBe(1)
     expect(b.peers.get(ip(A))!.sessions.establishedCount).toBe(1)
+  })
+
+  test.each([
+    ['without graceful restart', 100, null],
+    ['with it', 100, RESTART],
+    ['with it, late', 8000, RESTART],
+  ])(
+    'a peer that answers our connection after one of its own is established keeps that: %s',
+    async (_, ms, gracefulRestart) => {
+      const capabilities = { ...openOf().capabilities, gracefulRestart }
+      const ours: RawPeer[] = []
+      await RawPeer.listen(network.transport, ip(B), 179, (peer) => ours.push(peer))
+      const { sessions } = speakerAt(A, [peerConfig(B)], clock, network).peers.get(ip(B))!
+      clock.advance(100)
+      RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ capabilities })
+      clock.advance(ms)
+      ours[0]!.sendOpen({ capabilities })
+      clock.advance(600_000)
+      expect(ours.map(({ notification }) => notification)).toEqual(['6/7'])
+      expect([sessions.state, sessions.establishedCount]).toEqual(['Established', 1])
+    },
+  )
+
+  test('a connection that is lost before the OPEN is not made again beside an established one, but after it', async () => {
+    const ours: RawPeer[] = []
+    await RawPeer.listen(network.transport, ip(B), 179, (peer) => ours.push(peer))
+    const { sessions } = speakerAt(A, [peerConfig(B)], clock, network).peers.get(ip(B))!
+    clock.advance(100)
+    const theirs = RawPeer.connect(network.transport, ip(B), ip(A), 179).behave()
+    clock.advance(100)
+    ours[0]!.connection!.close()
+    clock.advance(600_000)
+    expect([ours.length, sessions.state]).toEqual([1, 'Established'])
+    theirs.connection!.close()
+    clock.advance(20_000)
+    expect(ours).toHaveLength(2)
   })
 
   test.each([

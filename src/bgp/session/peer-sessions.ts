@@ -205,7 +205,7 @@ export class PeerSessions implements SessionOwner {
     for (const other of this.others(session)) {
       if (other.state === 'Established') {
         // A restarted peer may be back before we noticed that it was gone (RFC 4724 §4.2).
-        if (!this.mayBeRestarted(other)) return collision('another connection is established')
+        if (!this.mayBeRestarted(session, other)) return collision('another connection is established')
         other.dispatch({ type: 'connection-failed', reason: 'the peer has a new connection' })
       } else if (other.state === 'OpenConfirm') {
         const { keepsOurs, reason } = resolveCollision(this.local, open)
@@ -243,7 +243,7 @@ export class PeerSessions implements SessionOwner {
       reason,
       lost,
     })
-    if (state === 'OpenConfirm' || state === 'Established') this.silenceOthers(session)
+    if (isAhead(session)) this.silenceOthers(session)
     if (state === 'Established') {
       this.failures = 0
       this.fastTries = 0
@@ -277,9 +277,9 @@ export class PeerSessions implements SessionOwner {
     return seconds * (MIN_JITTER + (1 - MIN_JITTER) * this.random())
   }
 
-  /** With graceful restart a new connection means a restarted peer, unless both connections were made at once. */
-  private mayBeRestarted({ negotiated }: Session): boolean {
-    return negotiated?.gracefulRestart === true && this.clock.now() - this.establishedAt > COLLISION_MS
+  /** With graceful restart a connection that is newer than the session means a restarted peer, unless both were made at once. */
+  private mayBeRestarted({ begunAt }: Session, { negotiated }: Session): boolean {
+    return negotiated?.gracefulRestart === true && begunAt - this.establishedAt > COLLISION_MS
   }
 
   private others(session: Session): Session[] {
@@ -313,7 +313,7 @@ export class PeerSessions implements SessionOwner {
       this.incoming.delete(session)
       session.dispatch({ type: 'stop', notification: COLLISION })
       if (this.downReason === null && this.outgoing?.state === 'Idle') this.outgoing.retryLater()
-    }
+    } else if ([...this.incoming].some(isAhead)) session.dispatch({ type: 'stop', notification: COLLISION })
     if (from === 'Established') this.listener.down(session.negotiated!, ending)
     if (this.session === null) this.listener.sessionless()
   }
@@ -325,6 +325,11 @@ export class PeerSessions implements SessionOwner {
     this.shownState = state
     this.lastTransition = this.clock.epoch()
   }
+}
+
+/** Whether it is established, or about to be. */
+function isAhead({ state }: Session): boolean {
+  return state === 'OpenConfirm' || state === 'Established'
 }
 
 /** Which of two connections survives: that of the speaker with the higher identifier, or the larger AS (RFC 6286 §2.3). */

@@ -57,6 +57,8 @@ export class Session {
   /** The OPEN that was sent on this connection: the negotiation uses it even if we would advertise something else by now. */
   localOpen: Open | null = null
   connection: Connection | null = null
+  /** When the connection was begun, on the monotonic clock. */
+  begunAt = 0
 
   private readonly owner: SessionOwner
   private readonly options: FsmOptions
@@ -197,7 +199,8 @@ export class Session {
     this.localOpen = null
     this.written = 0
     this.flushedThen = 0
-    this.progressAt = this.owner.clock.now()
+    this.begunAt = this.owner.clock.now()
+    this.progressAt = this.begunAt
     return handlers
   }
 
