@@ -84,9 +84,13 @@ export class Addresses {
     if (nlri.ip !== null) this.refreshIp(nlri.ip, add(this.byIp, addressKey(nlri.ip), route))
   }
 
-  /** A stale route may become or cease to be the best, where the address has several. */
-  relearn({ nlri }: MacRoute): void {
-    if (this.routesTo(nlri.mac).length > 1) this.refresh(nlri)
+  /** A route has become stale, or is no longer: it ranks differently where its MAC or IP address has several. */
+  relearn({ nlri: { mac, ip } }: MacRoute): void {
+    const toMac = this.byMac.get(mac)
+    if (hasSeveral(toMac)) this.refreshMac(mac, toMac)
+    if (ip === null) return
+    const toIp = this.byIp.get(addressKey(ip))
+    if (hasSeveral(toIp)) this.refreshIp(ip, toIp)
   }
 
   unlearn(route: MacRoute): void {
@@ -184,6 +188,10 @@ const NONE: readonly never[] = []
 function all(found: Found | undefined): readonly MacRoute[] {
   if (found === undefined) return NONE
   return isList(found) ? found : [found]
+}
+
+function hasSeveral(found: Found | undefined): boolean {
+  return found !== undefined && isList(found)
 }
 
 function isList(found: Found): found is readonly MacRoute[] {
