@@ -1,6 +1,6 @@
 import { EVPN } from '../bgp/family.ts'
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
-import { isStale, localSource, type Route, type Source } from '../bgp/rib/route.ts'
+import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Rd } from '../bgp/values/rd.ts'
@@ -128,7 +128,7 @@ export class MacVrf implements Importer<Route>, Closable {
     if (isMacRoute(route)) {
       if (before === route) return this.addresses.relearn(route)
       this.addresses.learn(route, before)
-      if (!isStale(route)) this.contend(route)
+      this.contend(route)
     } else if (isMulticastRoute(route) && before !== route) {
       if (before !== undefined) this.unlearn(before)
       this.floodList.learn(route)

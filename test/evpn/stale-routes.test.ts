@@ -3,8 +3,10 @@ import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN, ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { writeEndOfRib, writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
+import { isMacRoute, mobilityOf } from '../../src/evpn/select.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import { TestNode } from '../support/node.ts'
+import { mac, TestNode } from '../support/node.ts'
 import { internalAttributes, openOf, RawPeer, RESTART } from '../support/raw-peer.ts'
 import { ip, macRoute, peerConfig, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -92,4 +94,26 @@ describe('of two MAC addresses with one IP address', () => {
     advertise(again, N1)
     expect(owner()).toEqual([N1.mac])
   })
+})
+
+/** The mobility sequences with which the node advertises the MAC address of its VM. */
+const sequences = () =>
+  [...node.speaker.rib.ownRoutes(EVPN)]
+    .filter(isMacRoute)
+    .filter(({ nlri }) => nlri.mac === mac(N1.mac))
+    .map(({ set }) => mobilityOf(set).sequence)
+
+test('a VM that comes here while no reflector answers outbids where it was, also with the first attach of its network', async () => {
+  const imported = { importTargets: [rt('64512:10')], exportTargets: [rt('64512:20')] }
+  await node.attach({ instanceId: 'net2', vni: 200, ...imported })
+  const reflector = connect()
+  advertise(reflector, N1, 5)
+  end(reflector)
+  clock.advance(60_000)
+  lose()
+  await node.attach({ mac: mac(N1.mac), ip: parseInterfaceAddress(`${IP}/24`)!, port: 'tap2' })
+  clock.advance(60_000)
+  advertise(connect(), N1, 5)
+  expect(sequences()).toHaveLength(1)
+  expect(sequences()[0]).toBeGreaterThan(5)
 })
