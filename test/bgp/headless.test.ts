@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
+import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import type { DaemonEvent } from '../../src/events/event.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
@@ -186,6 +187,40 @@ describe('without any session (headless)', () => {
     })
     clock.advance(1000)
     expect(held.routes.size).toBe(1)
+  })
+
+  test.each([true, false])(
+    'a peer that defers its routes after a restart is waited for; it kept its forwarding: %s',
+    (forwarding) => {
+      const connectWith = (changes: Partial<GracefulRestart>): RawPeer => {
+        const capabilities = { ...openOf().capabilities, gracefulRestart: restart(changes) }
+        const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
+        clock.advance(100)
+        return peer
+      }
+      advertise(connectWith({}), [MAC1])
+      cut(B)
+      const again = connectWith({ restarting: true, families: [{ family: EVPN, forwarding }] })
+      clock.advance(350_000)
+      expect(held.routes.size).toBe(1)
+      advertise(again, [MAC1])
+      end(again, ROUTE_TARGET, EVPN)
+      clock.advance(600_000)
+      expect(held.routes.size).toBe(1)
+    },
+  )
+
+  test('the End-of-RIB of a peer that is lost again does not count for another one', () => {
+    advertise(connect(B), [MAC1])
+    cut(B)
+    connect(B)
+    end(connect(C), ROUTE_TARGET, EVPN)
+    clock.advance(60_000)
+    cut(C)
+    clock.advance(300_000)
+    expect(held.routes.size).toBe(1)
+    clock.advance(100_000)
+    expect(held.routes.size).toBe(0)
   })
 
   test('a family that is kept without having been asked for outlives the restart time of others', () => {

@@ -39,7 +39,8 @@ export class StaleRoutes {
   private readonly headless = new Set<Family>()
   /** Since when any family has been stale, in epoch milliseconds; null when none is. */
   since: number | null = null
-  private isBack = false
+  /** When the peer, which is back, sent the End-of-RIB of a stale family, on the monotonic clock. */
+  private readonly endedAt = new Map<Family, number>()
   private isConstrained = false
   private readonly cancels = new Set<() => void>()
   /** Families about to be released, so that no second wait starts. */
@@ -67,7 +68,7 @@ export class StaleRoutes {
    * 0: it is not restarting. `mayReturn` says whether the peer is still configured.
    */
   lost(families: Iterable<Family>, capabilities: Capabilities, restartMs: number, mayReturn: boolean): void {
-    this.isBack = false
+    this.endedAt.clear()
     this.cancelTimers()
     const kept = new Set(
       restartMs > 0 ? capabilities.gracefulRestart?.families.map(({ family }) => family) : [],
@@ -94,7 +95,6 @@ export class StaleRoutes {
    * reflector forwards nothing, and GoBGP reports that.
    */
   back(families: ReadonlySet<Family>, capabilities: Capabilities): void {
-    this.isBack = true
     this.isConstrained = families.has(ROUTE_TARGET)
     this.cancelTimers()
     const kept = capabilities.gracefulRestart?.families.filter(({ forwarding }) => forwarding) ?? []
@@ -108,6 +108,7 @@ export class StaleRoutes {
 
   /** The peer has advertised the whole family again. */
   endOfRib(family: Family): void {
+    if (this.stale.has(family) && !this.endedAt.has(family)) this.endedAt.set(family, this.clock.now())
     if (this.headless.has(family)) this.relieve(family)
     else if (this.stale.has(family) && this.isConstrained && VPN_FAMILIES.has(family)) {
       this.settle(family, MEMBERSHIP_SETTLE_MS, () => this.ended(family))
@@ -118,9 +119,15 @@ export class StaleRoutes {
   relieve(family: Family, ms = HEADLESS_SETTLE_MS): void {
     if (!this.headless.has(family)) return
     this.settle(family, ms, () => {
-      if (this.isBack || this.context.headlessMs(family) <= 0) this.release(family)
+      if (this.isSettled(family) || this.context.headlessMs(family) <= 0) this.release(family)
       else this.relieve(family, HEADLESS_RECHECK_MS)
     })
+  }
+
+  /** Whether the peer has advertised the whole family again, and has had time to receive it from others. */
+  private isSettled(family: Family): boolean {
+    const endedAt = this.endedAt.get(family)
+    return endedAt !== undefined && this.clock.now() - endedAt >= HEADLESS_SETTLE_MS
   }
 
   /** Releases everything, now. */
