@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
+import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import type { DaemonEvent } from '../../src/events/event.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
@@ -114,6 +115,22 @@ describe('without any session (headless)', () => {
     expect(held.routes.size).toBe(2)
     clock.advance(20_000)
     expect([...held.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+  })
+
+  test('nor is its route refresh (RFC 7313)', () => {
+    advertise(connect(B), [MAC1])
+    cut(B)
+    const capabilities = { ...openOf().capabilities, enhancedRouteRefresh: true }
+    const again = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
+    clock.advance(100)
+    advertise(again, [MAC2])
+    end(again, ROUTE_TARGET, EVPN)
+    for (const kind of [RefreshKind.Begin, RefreshKind.End])
+      again.send(encodeRouteRefresh({ family: EVPN, kind }))
+    clock.advance(170_000)
+    expect([...held.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC1, null)])
+    clock.advance(20_000)
+    expect(held.routes.size).toBe(0)
   })
 
   test('another peer that knows the family takes over', () => {

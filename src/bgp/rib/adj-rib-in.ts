@@ -109,7 +109,8 @@ export class AdjRibIn {
     const generation = this.refreshes.get(family)
     if (generation === undefined) return
     this.refreshes.delete(family)
-    this.rib.sweep(this.source, family, generation)
+    // Stale routes stay for as long as those of a lost session do.
+    this.rib.sweep(this.source, family, generation, this.source.freshFrom.get(family))
   }
 
   apply(update: Update): void {

@@ -35,8 +35,9 @@ export interface BestListener {
 
 const newTable = () => new OctetMap<Destination>()
 
-/** A sweep that has not started yet: it removes routes older than this generation. */
+/** A sweep that has not started yet: it removes routes of these generations, without the last one. */
 interface PendingSweep {
+  from: number
   freshFrom: number
 }
 
@@ -102,15 +103,16 @@ export class Rib {
     this.dropStaleCopies(destination, existing)
   }
 
-  /** Removes, in slices, the source's routes of a family that are older than a generation. */
-  sweep(source: Source, family: Family, freshFrom: number): void {
+  /** Removes, in slices, the source's routes of a family that are older than a generation, and not older than `from`. */
+  sweep(source: Source, family: Family, freshFrom: number, from = 0): void {
     const pending = ensure(this.sweeps, source, () => new Map())
     const waiting = pending.get(family)
     if (waiting !== undefined) {
+      waiting.from = Math.min(waiting.from, from)
       waiting.freshFrom = Math.max(waiting.freshFrom, freshFrom)
       return
     }
-    pending.set(family, { freshFrom })
+    pending.set(family, { from, freshFrom })
     this.begin(this.sweepAll(source, family))
   }
 
@@ -303,9 +305,9 @@ export class Rib {
 
   private *sweepAll(source: Source, family: Family): Generator<undefined, void> {
     const pending = this.sweeps.get(source)!
-    const { freshFrom } = pending.get(family)!
+    const { from, freshFrom } = pending.get(family)!
     pending.delete(family)
-    yield* this.sweepRoutes(source, family, (route) => route.generation < freshFrom)
+    yield* this.sweepRoutes(source, family, ({ generation }) => generation >= from && generation < freshFrom)
   }
 
   private *sweepRoutes(
