@@ -64,3 +64,25 @@ test('a session that ends again and again is damped (RFC 4271 §8.1.1)', async (
   clock.advance(4000)
   expect(tries).toHaveLength(3)
 })
+
+test('probes of our port from the address of the peer delay no try', async () => {
+  const sessions: RawPeer[] = []
+  await RawPeer.listen(network.transport, ip(PEER), 179, (peer) => {
+    tries.push(clock.now())
+    sessions.push(peer.behave())
+  })
+  const speaker = speakerAt(NODE, [peerConfig(PEER)], clock, network)
+  const probe = (): void => {
+    const { connection } = RawPeer.connect(network.transport, ip(PEER), ip(NODE), 179)
+    clock.advance(100)
+    connection!.close()
+    clock.advance(900)
+  }
+  for (let times = 0; times < 60; times++) probe()
+  const lostAt = clock.now()
+  sessions[0]!.connection!.close()
+  for (let times = 0; times < 60; times++) probe()
+  expect(speaker.peers.get(ip(PEER))!.sessions.state).toBe('Established')
+  expect(tries).toHaveLength(2)
+  expect(tries[1]! - lostAt).toBeLessThan(10_000)
+})

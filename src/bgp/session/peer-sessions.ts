@@ -300,8 +300,10 @@ export class PeerSessions implements SessionOwner {
     if (session !== this.outgoing && !this.incoming.has(session)) return
     if (reason !== null && reason !== STOPPED) {
       this.lastError = reason
-      if (this.fastTries > 0) this.fastTries--
-      else this.failures++
+      // a connection of the peer that ends before OPENs are agreed, such as a probe of the port, does not delay ours
+      const counts = session === this.outgoing || from !== 'OpenSent'
+      if (counts && this.fastTries > 0) this.fastTries--
+      else if (counts) this.failures++
     }
     if (ending.kind === 'sent' || ending.kind === 'received') {
       const { establishedCount } = this

@@ -111,9 +111,9 @@ export class Session {
     return this.connection?.unsent ?? 0
   }
 
-  /** Tries to connect again after the back-off, from Idle. */
+  /** Tries to connect again after the back-off, from Idle, if that is not due already. */
   retryLater(): void {
-    this.arm('idle-hold', this.owner.retrySeconds() * 1000)
+    if (!this.timers.has('idle-hold')) this.arm('idle-hold', this.owner.retrySeconds() * 1000)
   }
 
   private step(event: FsmEvent): void {
