@@ -1,4 +1,4 @@
-import type { Route } from '../bgp/rib/route.ts'
+import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
 import { isRouter } from '../bgp/values/extended-community.ts'
 import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
@@ -119,10 +119,11 @@ export class Addresses {
     }
   }
 
-  /** MAC and IP addresses that have been both attached here and advertised by peers for this long, with a peer's route. */
+  /** MAC and IP addresses that are attached here and advertised by peers, and have been for this long, with a peer's route; stale ones do not count. */
   *sharedFor(ms: number): Iterable<{ readonly address: Mac | Ip; readonly route: MacRoute }> {
     for (const [address, since] of this.shared) {
-      const [route] = typeof address === 'number' ? this.routesTo(address) : this.routesToIp(address)
+      const routes = typeof address === 'number' ? this.routesTo(address) : this.routesToIp(address)
+      const route = routes.find((one) => !isLeastPreferred(one))
       if (route !== undefined && this.now() - since >= ms) yield { address, route }
     }
   }

@@ -117,3 +117,20 @@ test('a VM that comes here while no reflector answers outbids where it was, also
   expect(sequences()).toHaveLength(1)
   expect(sequences()[0]).toBeGreaterThan(5)
 })
+
+test('a VM is in two places only if the other one is advertised: a stale route is none', async () => {
+  const isShared = async () => {
+    clock.advance(61_000)
+    const { problems } = (await node.api().inject('/status')).json<{ problems: string[] }>()
+    return problems.some((problem) => problem.includes('advertised by others at the same time'))
+  }
+  const reflector = connect()
+  await node.attach()
+  advertise(reflector, N1)
+  end(reflector)
+  lose()
+  await node.attach({ mac: mac(N1.mac), ip: parseInterfaceAddress(`${IP}/24`)!, port: 'tap2' })
+  expect(await isShared()).toBe(false)
+  advertise(connect(), N1)
+  expect(await isShared()).toBe(true)
+})
