@@ -45,7 +45,8 @@ export class Addresses {
     const concerned = [...before, ...gateways]
     this.gateways = gateways
     this.context = { ...this.context, gateways }
-    for (const mac of new Set(concerned.map(({ mac }) => mac))) this.refreshMac(mac, this.byMac.get(mac))
+    for (const mac of new Set(concerned.map(({ mac }) => mac)))
+      for (const { nlri } of this.routesTo(mac)) this.refresh(nlri)
     for (const ip of new Set(concerned.flatMap(({ ips }) => [...ips])))
       this.refreshIp(ip, this.byIp.get(addressKey(ip)))
     if (before.length > 0 !== gateways.length > 0) this.refreshWhere(leadsToGateway)
@@ -148,11 +149,6 @@ export class Addresses {
     if (!isShared && this.shared.size > 0) this.shared.delete(address)
   }
 
-  private isGateway(mac: Mac): boolean {
-    for (const gateway of this.gateways) if (gateway.mac === mac) return true
-    return false
-  }
-
   private gatewayAt(ip: Ip): Gateway | undefined {
     for (const gateway of this.gateways) if (gateway.ips.has(ip)) return gateway
     return undefined
@@ -161,8 +157,7 @@ export class Addresses {
   private refreshMac(mac: Mac, found: Found | undefined): void {
     const isLocal = this.isLocal(mac)
     this.noteShared(mac, isLocal && found !== undefined)
-    const isHere = isLocal || this.isGateway(mac)
-    const best = isHere ? undefined : select(found, this.context)
+    const best = isLocal ? undefined : select(found, this.context)
     if (best === undefined) this.forwarding.removeRemoteMac(mac)
     else this.forwarding.setRemoteMac(mac, best.set.nextHop!, best.nlri.label)
   }

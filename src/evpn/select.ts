@@ -41,7 +41,7 @@ export interface MacSelectionContext {
   readonly vtep: Ip
   readonly ends: Pick<TunnelEnds, 'whyNot'>
   /** Gateways of the instance that are this node itself. */
-  readonly gateways: readonly Pick<Gateway, 'ips'>[]
+  readonly gateways: readonly Pick<Gateway, 'mac' | 'ips'>[]
 }
 
 const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
@@ -57,7 +57,9 @@ export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelect
   if (nlri.label === 0) return 'VNI 0'
   if (nlri.mac === 0 || isGroupMac(nlri.mac)) return 'MAC address of no station'
   // without a gateway here, others' are ordinary hosts: frames to them would be flooded
-  if (gateways.length > 0 && leadsToGateway(route))
+  if (gateways.length === 0) return null
+  if (gateways.some(({ mac }) => mac === nlri.mac)) return 'MAC address is that of the gateway on this node'
+  if (leadsToGateway(route))
     return 'default gateway, and this node has a gateway of its own in the EVPN instance'
   return null
 }

@@ -64,10 +64,10 @@ describe('a default gateway, by its community or by its address,', () => {
   })
 
   test('is passed over where one is; of another machine with its IP address, the MAC address counts', () => {
-    const gateways = [{ ips: new Set([ip('192.168.10.2')]) }]
+    const gateways = [{ mac: 1, ips: new Set([ip('192.168.10.2')]) }]
     expect(unusableIp(byAddress, facts({ gateways }))).toBe('IP address is that of the gateway on this node')
     expect(unusableMac(byAddress, facts({ gateways }))).toBeNull()
-    const others = facts({ gateways: [{ ips: new Set([ip('192.168.10.254')]) }] })
+    const others = facts({ gateways: [{ mac: 1, ips: new Set([ip('192.168.10.254')]) }] })
     expect([byCommunity, byAddress].map((route) => unusableMac(route, others))).toEqual([
       'default gateway, and this node has a gateway of its own in the EVPN instance',
       null,

@@ -6,6 +6,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
 import { type ExtendedCommunity, encapsulation } from '../../src/bgp/values/extended-community.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
+import { gatewayMac } from '../../src/ipvpn/irb.ts'
 import { formatIp, parseInterfaceAddress } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import type { VpnConfig } from '../../src/vpn/config.ts'
@@ -44,9 +45,10 @@ function advertise(
   nextHop: string,
   address: string | null = '192.168.10.9',
   more: ExtendedCommunity[] = [],
+  mac = VM,
 ): void {
   const attributes: Partial<Attributes> = { extendedCommunities: [...communities, ...more] }
-  reflector.originate(source, EVPN, macRoute(OTHER, VM, address), attributes, ip(nextHop))
+  reflector.originate(source, EVPN, macRoute(OTHER, mac, address), attributes, ip(nextHop))
   clock.advance(1000)
 }
 
@@ -205,5 +207,19 @@ describe('the gateway of a network', () => {
     await node.detach({ instanceId: 'l3', type: 'ipvpn' })
     clock.advance(1000)
     expect(wanted()).toEqual(MAC_ENTRIES)
+  })
+
+  test('has its MAC address to itself: a route for that is used for nothing', async () => {
+    const own = formatMac(gatewayMac('l3'))
+    const entries = [`${own} at ${OTHER}`, `192.168.10.9 is ${own}`].sort()
+    advertise(OTHER, '192.168.10.9', [], own)
+    expect(wanted()).toEqual(entries)
+    await node.attach({ ...irb, mac: mac('02:00:00:00:01:01') })
+    clock.advance(1000)
+    expect(wanted()).toEqual([`192.168.10.254 is ${own}`])
+    expect(await explain(own)).toEqual([['unusable', 'MAC address is that of the gateway on this node']])
+    await node.detach({ instanceId: 'l3', type: 'ipvpn' })
+    clock.advance(1000)
+    expect(wanted()).toEqual(entries)
   })
 })
