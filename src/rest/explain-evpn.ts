@@ -52,7 +52,7 @@ export function isInvolved(
 ): boolean {
   return (
     [...attachments].some((one) => isAt(one, address)) ||
-    keptOf(macVrf, address).length > 0 ||
+    (isFlooded(address) ? keptFloods(macVrf) : keptOf(macVrf, address)).length > 0 ||
     chains.some(([head]) => head !== undefined && macVrf.imports.has(head))
   )
 }
@@ -91,7 +91,7 @@ export async function explainFloods(
   chains: readonly MulticastRoute[][],
   dataplane: DataplaneView,
 ): Promise<ExplainedEvpn> {
-  const outcomes = explainFloodRoutes(macVrf, chains)
+  const outcomes = explainFloodRoutes(macVrf, [...chains, ...keptFloods(macVrf)])
   const entries = forwarding.floodEntries(floodTunnels(macVrf, imported(outcomes)))
   return {
     ...instanceFields(macVrf),
@@ -119,9 +119,14 @@ function showFloodOutcome(outcome: MacRouteOutcome<MulticastRoute>) {
 }
 
 /** Kept routes of vanished nodes: no peer advertises them, and they are no longer in the RIB. */
-function keptOf({ imports }: EvpnVpnInstance['macVrf'], address: MacOrIp): readonly MacRoute[][] {
+function keptOf({ imports }: MacVrf, address: MacOrIp): readonly MacRoute[][] {
   const kept = [...imports.vanishedRoutes()].filter(isMacRoute).filter((route) => concerns(route, address))
   return kept.map((route) => [route])
+}
+
+/** As `keptOf`, of the flood list. */
+function keptFloods({ imports }: MacVrf): readonly MulticastRoute[][] {
+  return [...imports.vanishedRoutes()].filter(isMulticastRoute).map((route) => [route])
 }
 
 function showMacOutcome(outcome: MacRouteOutcome) {

@@ -32,6 +32,11 @@ test('a node that goes at once, behind a reflector without graceful restart, is 
   })
   const { instances } = await get(`/explain?address=${VM2}`)
   expect(instances[0].routes).toMatchObject([{ state: 'used', next_hop: TWO, stale: true }])
+  const [flood] = (await get('/explain?address=ff:ff:ff:ff:ff:ff')).instances
+  expect(flood.routes).toContainEqual(
+    expect.objectContaining({ state: 'used', tunnel_end: TWO, stale: true }),
+  )
+  expect(flood.entries).toMatchObject([{ kind: 'flood', dst: TWO, state: 'programmed' }])
   clock.advance(20_000)
   expect(one.wanted()).toHaveLength(before - 2)
   expect(await get('/status')).toMatchObject({ vanished: [] })
