@@ -150,3 +150,18 @@ test('a refused attach is in the log of its instance', async () => {
   ])
   expect(await logOf('vpns/instances/net1/dataplane')).toEqual([])
 })
+
+test('no route is the best one for a MAC address that is attached here', async () => {
+  const shown = async (what: string): Promise<Record<string, Record<string, { unused?: string }>[]>> =>
+    (await clock.while(app.inject(`${ROOT}/vpns/instances/net1/${what}`))).json()
+  await one.attach()
+  await two.attach()
+  await two.attach({ mac: 0x02_00_00_00_01_02, ip: null })
+  clock.advance(20_000)
+  const [local, remote] = ["('MAC', 02:00:00:00:01:01)", "('MAC', 02:00:00:00:01:02)"] as const
+  expect(Object.keys(await shown('best_routes'))).toEqual([remote, expect.stringMatching(/^\('Multicast', /)])
+  const routes = (await shown('received_routes'))[local]!
+  expect(routes.flatMap((route) => Object.values(route).map(({ unused }) => unused))).toEqual([
+    'a local endpoint wins',
+  ])
+})

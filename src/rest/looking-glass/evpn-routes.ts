@@ -28,9 +28,11 @@ export type RouteGroup = readonly [subject: string, routes: readonly EvpnRouteUs
 
 /** Undefined items are work without routes to show. */
 export function* evpnRouteUses(macVrf: MacVrf): Iterable<RouteGroup | undefined> {
-  const { context } = macVrf.addresses
-  for (const routes of macVrf.addresses.learned()) {
-    const best = bestMacRoute(routes.filter((route) => unusableMac(route, context) === null))
+  const { addresses } = macVrf
+  const { context } = addresses
+  for (const routes of addresses.learned()) {
+    const usable = routes.filter((route) => unusableMac(route, context) === null)
+    const best = addresses.isLocal(routes[0].nlri.mac) ? null : bestMacRoute(usable)
     yield [subject(routes[0]), routes.map((route) => ({ route, unused: whyUnused(route, context, best) }))]
   }
   const others = new Map<string, EvpnRouteUse[]>()
@@ -42,9 +44,15 @@ export function* evpnRouteUses(macVrf: MacVrf): Iterable<RouteGroup | undefined>
   yield* others
 }
 
-function whyUnused(route: MacRoute, context: MacSelectionContext, best: MacRoute | undefined): string | null {
+/** `best` is null where the MAC address is that of a local endpoint. */
+function whyUnused(
+  route: MacRoute,
+  context: MacSelectionContext,
+  best: MacRoute | null | undefined,
+): string | null {
   const unusable = unusableMac(route, context)
   if (unusable !== null || best === undefined) return unusable
+  if (best === null) return 'a local endpoint wins'
   return best.set.nextHop === route.set.nextHop ? unusableIp(route, context) : whyBeaten(route, best)
 }
 
