@@ -5,6 +5,7 @@ import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
 import { TestNode } from '../support/node.ts'
+import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { testServer } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -57,6 +58,23 @@ test('a reflector shows which clients get a route, and why others do not', async
   expect(text).toContain('64512:20')
   expect(text).toContain(`advertised to ${B}`)
   expect(text).toContain(`not to ${C}: it asks for none of the route targets`)
+})
+
+test('a reflector shows that a session cannot carry a route', async () => {
+  const network = new VirtualNetwork(clock)
+  const rr = speakerAt(RR, [peerConfig(A, CLIENT)], clock, network, { clusterId: ip(RR) })
+  const many = Array.from({ length: 600 }, (_, i) => rt(`64512:${i}`))
+  rr.originate(localSource('EVI-1'), EVPN, macRoute(B, MAC, null), { extendedCommunities: many })
+  const { capabilities } = openOf()
+  RawPeer.connect(network.transport, ip(A), ip(RR), 179).behave({
+    identifier: 1,
+    capabilities: { ...capabilities, families: [EVPN] },
+  })
+  clock.advance(10_000)
+  const { reflected } = await get(testServer({ speaker: rr, clock }), `/explain?address=${MAC}`)
+  expect(reflected).toMatchObject([
+    { sent_to: [], not_sent: [{ peer: A, reason: 'it fits no message of 4096 octets (RFC 4271 §9.2)' }] },
+  ])
 })
 
 test('a reflector without a route reports that, and has no instances', async () => {

@@ -193,7 +193,8 @@ export class AdjRibOut implements BestListener {
   whyNot(best: Route): string | null {
     const route = this.policy.select(best)
     if (route === null) return 'it may not have routes of this source (RFC 4456 §6, RFC 8212)'
-    return this.isAskedFor(route) ? null : 'it asks for none of the route targets (RFC 4684)'
+    if (!this.isAskedFor(route)) return 'it asks for none of the route targets (RFC 4684)'
+    return this.advertiser?.whyWithheld(route) ?? null
   }
 
   /** The route to advertise to the peer where `best` is the best route of its key. */

@@ -52,6 +52,11 @@ export class Advertiser {
     )
   }
 
+  /** Why a route is withheld from the peer; null where it is not. */
+  whyWithheld({ family, key }: Route): string | null {
+    return this.withheldRoutes.get(family)?.get(key)?.reason ?? null
+  }
+
   /** Routes the peer has, as a live view. */
   *routes(): Iterable<Route> {
     for (const routes of this.advertised.values()) yield* routes.values()
