@@ -58,6 +58,23 @@ describe('sessions', () => {
   })
 
   test.each([
+    ['the higher identifier', 0x0a4d00ff],
+    ['the lower identifier', 0x0a4d0001],
+  ])(
+    'a peer that goes without a word during the handshake, and comes back, has its session: %s',
+    (_, identifier) => {
+      const a = speakerAt(A, [peerConfig(B)], clock, network)
+      const before = RawPeer.connect(network.transport, ip(B), ip(A), 179)
+      before.sendOpen({ identifier, holdTimeSeconds: 0 })
+      clock.advance(100)
+      expect(stateOf(a, B)).toBe('OpenConfirm')
+      RawPeer.connect(network.transport, ip(B), ip(A), 179).behave({ identifier, holdTimeSeconds: 0 })
+      clock.advance(100)
+      expect([stateOf(a, B), before.notification]).toEqual(['Established', '6/7'])
+    },
+  )
+
+  test.each([
     ['the lower identifier waits', true, false],
     ['the higher identifier waits', false, true],
   ])('%s for the other', (_, passiveA, passiveB) => {

@@ -175,13 +175,11 @@ export class PeerSessions implements SessionOwner {
     this.noteState()
   }
 
-  /** Accepts a connection from the peer, in place of an unsuccessful one; null refuses it. */
+  /** Accepts a connection from the peer, in place of one without an OPEN; null refuses it. */
   accept(connection: Connection): ConnectionHandlers | null {
     if (this.downReason !== null) return null
-    for (const session of [...this.incoming]) {
-      if (session.state === 'OpenConfirm') return null
-      if (session.state !== 'Established') session.dispatch({ type: 'stop', notification: COLLISION })
-    }
+    for (const session of [...this.incoming])
+      if (!isAhead(session)) session.dispatch({ type: 'stop', notification: COLLISION })
     const session = new Session(this, { passive: true })
     this.incoming.add(session)
     return session.accept(connection)
@@ -209,7 +207,9 @@ export class PeerSessions implements SessionOwner {
         other.dispatch({ type: 'connection-failed', reason: 'the peer has a new connection' })
       } else if (other.state === 'OpenConfirm') {
         const { keepsOurs, reason } = resolveCollision(this.local, open)
-        if ((session === this.outgoing) !== keepsOurs) return collision(reason)
+        // of two connections that the peer has made it has lost the earlier one
+        const isReplaced = session !== this.outgoing && other !== this.outgoing
+        if (!isReplaced && (session === this.outgoing) !== keepsOurs) return collision(reason)
         other.dispatch({ type: 'collision' })
       }
     }
