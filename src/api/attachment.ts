@@ -14,7 +14,7 @@ export const DIRECTIONS = ['both', 'to-port', 'from-port'] as const
 
 export const MAX_PORT_OCTETS = 255
 
-const PORT = `a name of 1 to ${MAX_PORT_OCTETS} octets without control characters, or an object with it as "linuxif"`
+const PORT = `a name of 1 to ${MAX_PORT_OCTETS} octets of UTF-8 without control characters, or an object with it as "linuxif"`
 
 const routeTargets = z
   .union([z.array(z.string()), z.string()])
@@ -26,7 +26,9 @@ const u32 = z.int().min(0).max(MAX_U32).nullish().describe(`an integer from 0 to
 /** Parameters that attach and detach share, in the order of their checks. The descriptions are the words of errors, after "expected". */
 const named = {
   vpn_type: z.enum(VPN_TYPES).describe(`one of ${VPN_TYPES.join(', ')}`),
-  vpn_instance_id: z.string().describe(`a string of 1 to ${MAX_ID_OCTETS} octets without control characters`),
+  vpn_instance_id: z
+    .string()
+    .describe(`a string of 1 to ${MAX_ID_OCTETS} octets of UTF-8 without control characters`),
   mac_address: z.string().describe('the MAC address of a station, such as 02:00:00:00:00:01'),
   local_port: z
     .union([

@@ -44,9 +44,10 @@ const instanceId = (given: string): string | undefined => ofOctets(given, MAX_ID
 /** The driver of a port decides which names it can have: for Open vSwitch the name is only a key, such as `patch2tun:31`. */
 const portName = (given: string): string | undefined => ofOctets(given, MAX_PORT_OCTETS)
 
-/** A text of 1 to `most` octets, which acts on no terminal: logs and `ip link` show it. */
+/** A text of 1 to `most` octets, which acts on no terminal: logs and `ip link` show it. JSON can have half of a surrogate pair, UTF-8 cannot. */
 function ofOctets(given: string, most: number): string | undefined {
-  const fits = given !== '' && Buffer.byteLength(given) <= most && !hasControls(given)
+  const isText = given.isWellFormed() && !hasControls(given)
+  const fits = isText && given !== '' && Buffer.byteLength(given) <= most
   return fits ? given : undefined
 }
 

@@ -12,6 +12,7 @@ describe('a parameter that is wrong is named, with its value and the expected on
     // in octets of UTF-8, not in characters
     ['vpn_instance_id', 'é'.repeat(124)],
     ['vpn_instance_id', '\u{1f600}'.repeat(62)],
+    ['vpn_instance_id', 'net\ud800'],
     ['vpn_type', 'l2vpn'],
     ['vpn_type', null],
     ['mac_address', '02:00:00:00:01'],
@@ -25,6 +26,8 @@ describe('a parameter that is wrong is named, with its value and the expected on
     ['local_port', 7],
     ['local_port', {}],
     ['local_port', { linuxif: 'x'.repeat(256) }],
+    ['local_port', { linuxif: 'tap\udc00' }],
+    ['local_port', { evpn: { id: 'net\ud800' } }],
     ['local_port', { ovs: { plugged: true, port_number: 2 } }],
     ['fallback', 'the router'],
     ['fallback', ['fa:16:3e:00:00:99']],
@@ -43,6 +46,7 @@ describe('a parameter that is wrong is named, with its value and the expected on
     ['local_pref', 'high'],
     ['direction', 'sideways'],
     ['linuxbr', 'br/0'],
+    ['linuxbr', 'br\ud800'],
   ])('%s: %j', async (name, value) => {
     const response = await attach({ [name]: value })
     expect(response.statusCode).toBe(400)

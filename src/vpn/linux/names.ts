@@ -72,6 +72,7 @@ const NOT_IN_NAMES: ReadonlySet<number> = new Set([0, 9, 10, 11, 12, 13, 0x20, 0
 
 /** Whether the kernel accepts it unchanged as an interface name (dev_valid_name, __dev_alloc_name, sysctl). */
 export function isInterfaceName(name: string): boolean {
+  if (!name.isWellFormed()) return false
   const octets = Buffer.from(name)
   if (octets.length === 0 || octets.length > MAX_NAME_LENGTH) return false
   if (name === '.' || name === '..' || SYSCTL_NAMES.includes(name)) return false

@@ -56,6 +56,7 @@ test.each([
   'a\u00a0',
   'all',
   'default',
+  'tap\ud800',
 ])('%j is no interface', (name) => {
   expect(isInterfaceName(name)).toBe(false)
 })
