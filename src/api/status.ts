@@ -92,7 +92,14 @@ const services = z.strictObject({
     .strictObject({
       count,
       ports: list(
-        z.strictObject({ local_port: z.string(), vpn_instance_id: z.string(), sends_into: z.string() }),
+        z.strictObject({
+          local_port: z.string(),
+          vpn_instance_id: z.string(),
+          sends_into: z
+            .string()
+            .nullable()
+            .describe('null: into none, since the one that had what it sends is detached'),
+        }),
       ).describe('the first of them'),
     })
     .describe('ports of an IP VPN that only receive from it: another IP VPN has what they send'),

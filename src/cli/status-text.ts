@@ -151,10 +151,8 @@ function* receiveOnlyFacts({
   if (first === undefined) return
   const { local_port, vpn_instance_id, sends_into } = first
   const others = count === 1 ? '' : `, and ${count - 1} more`
-  yield [
-    'receive only',
-    `${local_port} in ${vpn_instance_id}: what it sends goes into ${sends_into} alone${others}`,
-  ]
+  const into = sends_into === null ? 'is dropped' : `goes into ${sends_into} alone`
+  yield ['receive only', `${local_port} in ${vpn_instance_id}: what it sends ${into}${others}`]
 }
 
 /** Yields nothing while no line was dropped. */

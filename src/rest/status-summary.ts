@@ -12,7 +12,7 @@ import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
-import { receiveOnly } from './receive-only.ts'
+import { receiveOnly, silencedPorts } from './receive-only.ts'
 import { unconfirmed } from './unconfirmed.ts'
 
 /** An entry that is not programmed for this long counts as a problem. */
@@ -192,6 +192,7 @@ function problemsOf(
       ...tooTight(kernel),
       ...storms(kernel),
       ...duplicates(services),
+      ...silencedPorts(services.vpns),
       ...stateFileProblems(services),
     )
   }

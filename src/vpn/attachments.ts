@@ -9,6 +9,8 @@ import type { DetachRequest, RequestedEndpoint, ResolvedRequest } from './reques
 
 /** An endpoint as it is attached, whatever the type of its VPN. */
 export interface Attachment extends EvpnEndpoint, IpEndpoint {
+  /** It is to-port though the agent asked for both directions: when it was attached, another IP VPN had what its port sends. */
+  readonly confined: boolean
   /** Any JSON, for people to read. */
   readonly description: unknown
 }
@@ -62,7 +64,7 @@ export class Attachments {
 
   /** What the request would change. `readvertises`: the instance re-advertises routes. Throws `RequestError`. */
   plan(request: ResolvedRequest, numbers: NumberSource, readvertises: boolean): AttachPlan | CoveredPlan {
-    const { mac, port, irb, ip: address } = request
+    const { mac, port, irb, confined, ip: address } = request
     const ip = address?.ip ?? null
     const present = this.byMac.get(mac)
     const first = present?.values().next().value
@@ -85,7 +87,7 @@ export class Attachments {
     const prefixLength = address?.prefixLength ?? null
     const label = first?.label ?? numbers.label()
     return {
-      add: { ...asked(request), port, irb, ip, prefixLength, label, rdNumber, readvertiseRd },
+      add: { ...asked(request), port, irb, confined, ip, prefixLength, label, rdNumber, readvertiseRd },
       before,
       remove: wildcard === undefined ? [] : [wildcard],
       change: readvertises ? this.numbered(before, numbers) : [],
@@ -164,11 +166,11 @@ export class Attachments {
     if (macs.size === 0) this.macsBehind.delete(port)
   }
 
-  /** A VRF accepts everything that a port sends, or nothing. */
+  /** A VRF accepts everything that a port sends, or nothing. What is confined was asked to send. */
   private checkDirection({ port, direction }: ResolvedRequest, before: Attachment | null): void {
     const silent = direction === 'to-port'
     for (const other of this.behind(port)) {
-      if (other === before || (other.direction === 'to-port') === silent) continue
+      if (other === before || other.confined || (other.direction === 'to-port') === silent) continue
       throw new RequestError(
         'PORT_CONFLICT',
         `direction: interface ${port} ${silent ? 'may send already' : 'may not send'}, since ${formatMac(other.mac)} ${other.ip === null ? '' : `(${formatIp(other.ip)}) `}on it is ${other.direction}`,

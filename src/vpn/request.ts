@@ -53,6 +53,8 @@ export interface ResolvedRequest extends AttachRequest {
   readonly irb: Irb | null
   /** Whether the port may be in an owned bridge or VRF already. */
   readonly mayBeStale: boolean
+  /** Whether it is to-port though the agent asked for both directions: another IP VPN has what the port sends. */
+  readonly confined: boolean
 }
 
 export interface DetachRequest {

@@ -36,6 +36,7 @@ const storedAttachment = z.object({
   /** The EVPN instance that its port leads into by an IRB, in an IP VPN. */
   plug: z.object({ evpn: name, device: name }).nullable().default(null),
   direction: z.enum(DIRECTIONS),
+  confined: z.boolean().default(false),
   localPref: natural.nullable(),
   label: natural,
   sticky: z.boolean().default(false),

@@ -108,10 +108,11 @@ unconfirmed  7 attachments of the state file not attached again since the start;
   })
 
   test('of a node with a port in two IP VPNs: the second only receives', async () => {
-    const port = { local_port: 'tap1', vpn_instance_id: 'green', sends_into: 'red' }
-    const receive_only = { count: 3, ports: [port, port, port] }
-    const { output } = await status({ '/status': { ...WELL, receive_only } })
-    expect(output).toContain('\nreceive only  tap1 in green: what it sends goes into red alone, and 2 more\n')
+    const port = { local_port: 'tap1', vpn_instance_id: 'green' }
+    const shown = async (sends_into: string | null) =>
+      status({ '/status': { ...WELL, receive_only: { count: 3, ports: [{ ...port, sends_into }] } } })
+    expect((await shown('red')).output).toContain('  tap1 in green: what it sends goes into red alone, and 2')
+    expect((await shown(null)).output).toContain('  tap1 in green: what it sends is dropped, and 2 more\n')
   })
 
   test('of a daemon that is well', async () => {

@@ -83,6 +83,7 @@ const state: SavedState = {
           irb: null,
           port: 'tap2',
           direction: 'both',
+          confined: false,
           localPref: null,
           label: 16,
           sticky: false,

@@ -24,6 +24,9 @@ const ENDPOINT = {
   local_port: { linuxif: 'tap1' },
 }
 
+/** Another address of the same VM. */
+const ENDPOINT6 = { ...ENDPOINT, ip_address: '2001:db8::1/64', gateway_ip: '2001:db8::ff' }
+
 /** The API of a node with one kind of driver for both types. */
 function apiOf(name: 'linux' | 'dummy') {
   const clock = new VirtualClock()
@@ -35,8 +38,8 @@ function apiOf(name: 'linux' | 'dummy') {
   const [evpn, ipvpn] = [dummyDrivers.evpn, dummyDrivers.ipvpn].map((one) => ({ ...one, name }))
   const app: FastifyInstance = node.api({ drivers: { evpn: evpn!, ipvpn: ipvpn! } })
   const get = async (url: string) => (await clock.while(app.inject(url))).json()
-  const ask = async (what: 'attach' | 'detach', instance: object) => {
-    const payload = { ...instance, ...ENDPOINT }
+  const ask = async (what: 'attach' | 'detach', instance: object, endpoint = ENDPOINT) => {
+    const payload = { ...instance, ...endpoint }
     const request = app.inject({ method: 'POST', url: `/${what}_localport`, payload })
     const { statusCode, body } = await clock.while(request)
     clock.advance(10)
@@ -44,8 +47,8 @@ function apiOf(name: 'linux' | 'dummy') {
   }
   return {
     receiveOnly: async () => (await get('/status')).receive_only,
-    attach: (instance: object) => ask('attach', instance),
-    detach: (instance: object) => ask('detach', instance),
+    attach: (instance: object, endpoint = ENDPOINT) => ask('attach', instance, endpoint),
+    detach: (instance: object, endpoint = ENDPOINT) => ask('detach', instance, endpoint),
     /** What the looking glass shows of an instance's endpoints. */
     shown: async ({ vpn_instance_id: id }: typeof RED) => {
       const ports: Record<string, { endpoints: { ip_address: string; direction: string }[] }> = await get(
@@ -110,5 +113,46 @@ describe('a port in two IP VPNs', () => {
     expect(await api.shown(GREEN)).toEqual(FULL)
     expect(await api.receiveOnly()).toEqual({ count: 0, ports: [] })
     expect(await api.status()).toEqual({ ...WELL, instances: { count: 1, endpoints: 1 } })
+  })
+
+  test('is a full member of the second with all its addresses, old and new (linux)', async () => {
+    const api = apiOf('linux')
+    for (const one of [RED, GREEN])
+      for (const endpoint of [ENDPOINT, ENDPOINT6]) await api.attach(one, endpoint)
+    for (const endpoint of [ENDPOINT, ENDPOINT6]) await api.detach(RED, endpoint)
+    const third = { ...ENDPOINT, ip_address: '192.168.10.2/24' }
+    for (const endpoint of [ENDPOINT, ENDPOINT6, third]) await api.attach(GREEN, endpoint)
+    expect(await api.shown(GREEN)).toEqual([
+      'tap1 192.168.10.1/24 both',
+      'tap1 2001:db8::1/64 both',
+      'tap1 192.168.10.2/24 both',
+    ])
+    expect(await api.status()).toEqual({ ...WELL, instances: { count: 1, endpoints: 3 } })
+  })
+
+  test('is a problem once the first is detached, until the second is attached again (linux)', async () => {
+    const api = apiOf('linux')
+    await api.attach(RED)
+    await api.attach(GREEN)
+    await api.detach(RED)
+    expect(await api.receiveOnly()).toEqual({
+      count: 1,
+      ports: [{ local_port: 'tap1', vpn_instance_id: 'green', sends_into: null }],
+    })
+    expect((await api.status()).problems).toEqual([
+      'tap1 in green: what it sends is dropped, since the IP VPN that had it is detached: attach all its addresses again',
+    ])
+    await api.attach(GREEN)
+    expect((await api.status()).problems).toEqual([])
+  })
+
+  test('may not send from an address that an agent attached to-port (linux)', async () => {
+    const api = apiOf('linux')
+    await api.attach(RED)
+    await api.attach({ ...GREEN, direction: 'to-port' }, ENDPOINT6)
+    await api.attach(GREEN)
+    await api.detach(RED)
+    await expect(api.attach(GREEN)).rejects.toThrow()
+    expect(await api.shown(GREEN)).toEqual(['tap1 2001:db8::1/64 to-port', 'tap1 192.168.10.1/24 to-port'])
   })
 })

@@ -27,6 +27,7 @@ export const STATE: SavedState = {
           port: 'tap1',
           irb: null,
           direction: 'both',
+          confined: false,
           localPref: 0,
           label: 16,
           sticky: false,

@@ -26,8 +26,9 @@ export class IrbInterfaces {
   /** The request with the name of its port. Throws `RequestError`. */
   resolvePort(request: AttachRequest): ResolvedRequest {
     const { port, type, instanceId } = request
-    const mayBeStale = true // of a veth pair only the kernel knows
-    if (typeof port === 'string') return { ...request, port, irb: null, mayBeStale }
+    // of a veth pair only the kernel knows
+    const own = { ...request, mayBeStale: true, confined: false }
+    if (typeof port === 'string') return { ...own, port, irb: null }
     const { evpn } = port
     if (type !== 'ipvpn')
       throw new RequestError(
@@ -40,9 +41,9 @@ export class IrbInterfaces {
     const ip = request.ip?.ip ?? null
     if (!joined.some((one) => one.mac === request.mac && one.ip === ip)) this.checkTarget(evpn)
     const [present] = joined
-    if (present !== undefined) return { ...request, port: present.port, irb: present.irb, mayBeStale }
+    if (present !== undefined) return { ...own, port: present.port, irb: present.irb }
     const { vrfEnd, bridgeEnd } = vethNames(instanceId, evpn, (name) => this.isTaken(name))
-    return { ...request, port: vrfEnd, irb: { evpn, device: bridgeEnd }, mayBeStale }
+    return { ...own, port: vrfEnd, irb: { evpn, device: bridgeEnd } }
   }
 
   /** The entries of an endpoint, including those in the bridge of its IRB. */

@@ -66,6 +66,6 @@ export class PortSharing {
     const isKnown = this.instances.get(instanceId)?.attachments.get(mac, ip?.ip ?? null) !== undefined
     if (!isKnown)
       this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.routing.config.id })
-    return { ...request, direction: 'to-port' }
+    return { ...request, direction: 'to-port', confined: true }
   }
 }
