@@ -26,6 +26,12 @@ export interface Programming {
   settled(): void
 }
 
+/** An endpoint whose attach is under way. */
+interface ArrivingEndpoint {
+  readonly instance: VpnInstance
+  readonly endpoint: Attachment
+}
+
 /** The entries that instances and their endpoints need. Several may need the same one: it is removed with the last of them. */
 export class Needs {
   private readonly instances: ReadonlyMap<string, VpnInstance>
@@ -36,6 +42,8 @@ export class Needs {
   private readonly instanceUsers = new Map<string, Set<string>>()
   /** The devices that were stale before the attach that is under way, by its instance: it leaves them as they are if it is refused. */
   private readonly stale = new Map<string, ReadonlySet<string>>()
+  /** By instance: what leaves another instance meanwhile leaves the entries of an arrival, too. */
+  private readonly arrivals = new Map<string, ArrivingEndpoint>()
 
   constructor({ instances, backend, pending, dataplanes }: NeedsDependencies) {
     this.instances = instances
@@ -68,6 +76,7 @@ export class Needs {
     const shared = instance.forwarding.instanceEntries()
     const own = this.ofEndpoint(instance, add)
     const entries = [...shared, ...own]
+    this.arrivals.set(id, { instance, endpoint: add })
     const isNewPort = instance.attachments.behind(add.port).length === 0
     const isAdopting = !this.instances.has(id) && instance.forwarding.mayBeStale
     const unsure = [...(isAdopting ? shared : []), ...(isPortStale && isNewPort ? own : [])]
@@ -80,14 +89,23 @@ export class Needs {
         : await this.backend.refusalOf(instance, add.port, failure)
     return {
       refusal,
-      retract: () => this.retract(instance, add, own),
-      settled: () => this.pending.settled(entries),
+      retract: () => {
+        // it may need more of them by now, where another instance left the port
+        const needed = [...own, ...this.ofEndpoint(instance, add)]
+        this.arrivals.delete(id)
+        this.retract(instance, add, different(needed))
+      },
+      settled: () => {
+        this.arrivals.delete(id)
+        this.pending.settled(entries)
+      },
     }
   }
 
   /** The attach of the instance is over: the devices that it adopted are the instance's own. */
   tried(instanceId: string): void {
     this.stale.delete(instanceId)
+    this.arrivals.delete(instanceId)
   }
 
   /** Wants the entries of a restored instance. */
@@ -111,11 +129,12 @@ export class Needs {
     const needed = new Map<string, Entry>()
     const dataplane = this.dataplanes.of(instance.type)
     const others = [...this.backend.settlePort(instance, port)]
-      .flatMap((id) => this.instances.get(id) ?? [])
+      .flatMap((id) => this.arrivals.get(id)?.instance ?? this.instances.get(id) ?? [])
       .filter(({ type }) => this.dataplanes.of(type) === dataplane)
     for (const other of new Set([instance, ...others])) {
       const same = other === instance ? other.attachments.of(mac) : []
-      for (const attachment of new Set([...other.attachments.behind(port), ...same]))
+      const arriving = this.arrivingBehind(port, other)
+      for (const attachment of new Set([...other.attachments.behind(port), ...same, ...arriving]))
         for (const entry of this.ofEndpoint(other, attachment)) needed.set(identity(entry), entry)
     }
     this.drop(
@@ -126,6 +145,11 @@ export class Needs {
       const other = needed.get(identity(entry))
       if (other !== undefined) this.dataplanes.want(other)
     }
+  }
+
+  private arrivingBehind(port: string, { routing }: VpnInstance): Attachment[] {
+    const endpoint = this.arrivals.get(routing.config.id)?.endpoint
+    return endpoint?.port === port ? [endpoint] : []
   }
 
   /** Removes the entries of an ended instance, and `more`. */
@@ -156,4 +180,9 @@ export class Needs {
     const own = before === null ? [] : this.ofEndpoint(instance, before)
     return [...instance.forwarding.instanceEntries(), ...own]
   }
+}
+
+/** Each entry once. */
+function different(entries: readonly Entry[]): Entry[] {
+  return [...new Map(entries.map((entry) => [identity(entry), entry])).values()]
 }

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { formatEntry } from '../../src/dataplane/kinds/index.ts'
+import type { AttachRequest } from '../../src/vpn/request.ts'
+import { attachRequest, IN_VRF, TestNode } from '../support/node.ts'
+import { refusal } from '../support/refusal.ts'
+import { ip, peerConfig } from '../support/speakers.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { VirtualNetwork } from '../support/virtual-network.ts'
+
+/** The VPN that has what the port sends, and one that only sends to it. */
+const RED = { ...IN_VRF, instanceId: 'red' }
+const GREEN = { ...IN_VRF, instanceId: 'green', direction: 'to-port' } as const
+/** An attach takes fewer steps. */
+const STEPS = 80
+
+function newNode() {
+  const clock = new VirtualClock()
+  const node = new TestNode('10.77.0.11', [peerConfig('10.77.0.12')], clock, new VirtualNetwork(clock))
+  return { clock, node: node.withPorts('tap1', 'mpls0') }
+}
+
+const detach = (node: TestNode, { instanceId }: { readonly instanceId: string }) =>
+  node.detach({ instanceId, type: 'ipvpn', ip: ip('192.168.20.1') })
+
+/** What is wanted once all is over, in words; in the kernel, too. */
+function outcome({ clock, node }: ReturnType<typeof newNode>): string[] {
+  clock.advance(10_000)
+  expect(node.isInStep).toBe(true)
+  return node.wanted().map((entry) => JSON.stringify(formatEntry(entry)))
+}
+
+/** One VPN has the port, and leaves it after `steps` of another one's attach. */
+async function leaveDuring(
+  present: Partial<AttachRequest> & { readonly instanceId: string },
+  arriving: Partial<AttachRequest>,
+  steps: number,
+  prepare = (_: TestNode): void => {},
+): Promise<{ readonly outcome: string[]; readonly answer: string }> {
+  const lab = newNode()
+  const { clock, node } = lab
+  await node.attach(present)
+  prepare(node)
+  const answer = node.vpns.attach(attachRequest(arriving)).then(
+    () => 'attached',
+    ({ code }) => `${code}`,
+  )
+  for (let step = 0; step < steps; step++) {
+    if (step % 3 === 2) clock.advance(1)
+    await null
+  }
+  const [, given] = await node.finish(Promise.all([detach(node, present), answer]))
+  return { outcome: outcome(lab), answer: given }
+}
+
+describe('a VPN that leaves a port while another one is being attached to it', () => {
+  test.each([
+    ['the VPN with what the port sends', RED, GREEN],
+    ['a VPN that only sends to the port', GREEN, RED],
+  ])('takes nothing of the other one along, at any moment: %s', async (_, present, arriving) => {
+    const lab = newNode()
+    for (const one of [present, arriving]) await lab.node.attach(one)
+    await detach(lab.node, present)
+    const expected = outcome(lab).sort()
+    expect(expected.join()).toContain('"vrf-port","device":"tap1"')
+    for (let steps = 0; steps < STEPS; steps++) {
+      const { outcome, answer } = await leaveDuring(present, arriving, steps)
+      expect([steps, answer, outcome.sort()]).toEqual([steps, 'attached', expected])
+    }
+  })
+
+  test.each([
+    ['the VPN with what the port sends', RED, GREEN],
+    ['a VPN that only sends to the port', GREEN, RED],
+  ])('leaves nothing where the other one is refused: %s', async (_, present, arriving) => {
+    for (let steps = 0; steps < STEPS; steps++) {
+      const { outcome, answer } = await leaveDuring(present, arriving, steps, ({ driver }) =>
+        driver.fail((op, { kind }) => op === 'set' && kind === 'mpls', refusal('ENOBUFS', 'no room')),
+      )
+      expect([steps, answer, outcome]).toEqual([steps, 'KERNEL_REFUSED', []])
+    }
+  })
+})
