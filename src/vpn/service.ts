@@ -3,6 +3,7 @@ import type { Speaker } from '../bgp/speaker.ts'
 import type { EventSink } from '../events/event.ts'
 import { assert } from '../values/assert.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import { attachInTurn } from './attach-queue.ts'
 import { type Attachment, type AttachPlan, type CoveredPlan, rdNumbersOf } from './attachments.ts'
 import type { VpnBackend } from './backend.ts'
 import { backendOf } from './backends.ts'
@@ -112,9 +113,8 @@ export class VpnService {
   /** Resolves when the port's own entries are programmed and its route is advertised. Throws `RequestError`. */
   attach(request: AttachRequest): Promise<void> {
     const { instanceId } = request
-    const joined = this.backend.joined(request)
-    const concerned = typeof joined.port === 'string' ? [instanceId] : [instanceId, joined.port.evpn]
-    return this.serial.runAlone(concerned, async () => {
+    const join = () => this.backend.joined(request)
+    return attachInTurn(this.serial, request, join, async (joined) => {
       const existing = this.instances.get(instanceId)
       this.checkType(joined, existing)
       checkDescriptions(joined)
@@ -130,7 +130,7 @@ export class VpnService {
 
   /** Throws `RequestError` when there is no such endpoint, and was none recently. */
   detach(request: DetachRequest): Promise<void> {
-    return this.serial.run(request.instanceId, async () => {
+    return this.serial.run([request.instanceId], async () => {
       const instance = this.instances.get(request.instanceId)
       if (instance?.attachments.covers(request) !== true && this.detached.has(request)) return
       if (instance === undefined)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { formatEntry } from '../../src/dataplane/kinds/index.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
-import { attachRequest, IN_VRF, TestNode } from '../support/node.ts'
+import { attachRequest, IN_VRF, mac, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -16,7 +16,21 @@ const STEPS = 80
 function newNode() {
   const clock = new VirtualClock()
   const node = new TestNode('10.77.0.11', [peerConfig('10.77.0.12')], clock, new VirtualNetwork(clock))
+  node.driver.kernel.addLink('brq1', { kind: 'bridge' })
   return { clock, node: node.withPorts('tap1', 'mpls0') }
+}
+
+const answerTo = (attach: Promise<void>): Promise<string> =>
+  attach.then(
+    () => 'attached',
+    ({ code }) => `${code}`,
+  )
+
+async function wait(clock: VirtualClock, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) {
+    if (step % 3 === 2) clock.advance(1)
+    await null
+  }
 }
 
 const detach = (node: TestNode, { instanceId }: { readonly instanceId: string }) =>
@@ -40,14 +54,8 @@ async function leaveDuring(
   const { clock, node } = lab
   await node.attach(present)
   prepare(node)
-  const answer = node.vpns.attach(attachRequest(arriving)).then(
-    () => 'attached',
-    ({ code }) => `${code}`,
-  )
-  for (let step = 0; step < steps; step++) {
-    if (step % 3 === 2) clock.advance(1)
-    await null
-  }
+  const answer = answerTo(node.vpns.attach(attachRequest(arriving)))
+  await wait(clock, steps)
   const [, given] = await node.finish(Promise.all([detach(node, present), answer]))
   return { outcome: outcome(lab), answer: given }
 }
@@ -77,6 +85,35 @@ describe('a VPN that leaves a port while another one is being attached to it', (
         driver.fail((op, { kind }) => op === 'set' && kind === 'mpls', refusal('ENOBUFS', 'no room')),
       )
       expect([steps, answer, outcome]).toEqual([steps, 'KERNEL_REFUSED', []])
+    }
+  })
+})
+
+describe('two agents that name one interface at the same time', () => {
+  const NETWORK = { instanceId: 'network' }
+  const BOTH = { ...GREEN, direction: 'both' } as const
+  const BRIDGE = { ...RED, port: 'brq1', mac: mac('02:00:00:00:01:02') }
+
+  test.each([
+    ['an EVPN instance and an IP VPN', NETWORK, RED, 'attached'],
+    ['an IP VPN and an EVPN instance', RED, NETWORK, 'PORT_CONFLICT'],
+    ['two IP VPNs', RED, BOTH, 'attached'],
+    ['a bridge, and that bridge as a port', { ...NETWORK, linuxBridge: 'brq1' }, BRIDGE, 'attached'],
+    ['a bridge as a port, and that bridge', BRIDGE, { ...NETWORK, linuxBridge: 'brq1' }, 'LINUXBR_UNUSABLE'],
+  ])('get what they get one after the other: %s', async (_, first, second, expected) => {
+    const inTurn = newNode()
+    await inTurn.node.attach(first)
+    const answer = await inTurn.node.finish(answerTo(inTurn.node.vpns.attach(attachRequest(second))))
+    const wanted = outcome(inTurn)
+    expect(answer).toBe(expected)
+    for (let steps = 0; steps < STEPS; steps++) {
+      const lab = newNode()
+      const { clock, node } = lab
+      const answers = [answerTo(node.vpns.attach(attachRequest(first)))]
+      await wait(clock, steps)
+      answers.push(answerTo(node.vpns.attach(attachRequest(second))))
+      const given = await node.finish(Promise.all(answers))
+      expect([steps, given, outcome(lab)]).toEqual([steps, ['attached', expected], wanted])
     }
   })
 })
