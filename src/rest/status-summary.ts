@@ -10,6 +10,7 @@ import { formatIp } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
+import { dummyInstances, forwardedInstances } from './dummy-instances.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 import { receiveOnly, silencedPorts } from './receive-only.ts'
@@ -57,11 +58,11 @@ interface KernelSummary extends DataplaneSummary {
   readonly isolated: ReturnType<typeof isolation>
 }
 
-async function kernelOf({ vpns, dataplane }: ServiceViews): Promise<KernelSummary> {
-  const instances = [...vpns.instances.values()].flatMap((one) =>
+async function kernelOf(services: ServiceViews): Promise<KernelSummary> {
+  const instances = forwardedInstances(services).flatMap((one) =>
     one.type === 'evpn' ? [{ id: one.macVrf.config.id, bridge: one.forwarding.bridge }] : [],
   )
-  const summary = await dataplane.summary(instances.map(({ bridge }) => bridge))
+  const summary = await services.dataplane.summary(instances.map(({ bridge }) => bridge))
   return { ...summary, isolated: isolation(instances, summary.isolation) }
 }
 
@@ -120,7 +121,7 @@ function isolation(
 }
 
 function* isolationProblems(
-  { vpns }: ServiceViews,
+  services: ServiceViews,
   { isolated: { open }, vrfGaps }: KernelSummary,
 ): Iterable<string> {
   for (const [reason, found] of Map.groupBy(open, (one) => one.reason)) {
@@ -128,7 +129,7 @@ function* isolationProblems(
     const others = found.length > 1 ? ` and ${found.length - 1} more` : ''
     yield `${instance} (${bridge})${others}: what VMs send enters the IP stack of the host: ${reason}`
   }
-  const hasVrfs = [...vpns.instances.values()].some(({ type }) => type === 'ipvpn')
+  const hasVrfs = forwardedInstances(services).some(({ type }) => type === 'ipvpn')
   if (hasVrfs) yield* vrfGaps
 }
 
@@ -218,16 +219,6 @@ function* lacks({ drivers }: ServiceViews): Iterable<string> {
   for (const type of VPN_TYPES) {
     const lack = drivers[type].lacks()
     if (lack !== null) yield `${type} cannot be served: ${lack}`
-  }
-}
-
-/** Instances with a dummy driver, on a node that forwards for the other type. */
-function* dummyInstances({ vpns, drivers }: ServiceViews): Iterable<string> {
-  if (drivers.evpn.name === drivers.ipvpn.name) return
-  for (const type of VPN_TYPES) {
-    const count = [...vpns.instances.values()].filter((one) => one.type === type).length
-    if (drivers[type].name === 'dummy' && count > 0)
-      yield `${count} instances of type ${type} have the dummy driver, which forwards nothing: set [DATAPLANE_DRIVER_${type.toUpperCase()}] dataplane_driver = linux, or detach them`
   }
 }
 

@@ -1,8 +1,9 @@
 import { describe, expect, test, vi } from 'vitest'
 import { ipv6Disabled } from '../../src/dataplane/refusal.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
-import { TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { ip } from '../support/speakers.ts'
+import { dummyDrivers } from '../support/test-server.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { clock, get, one, serve, settled, THEIRS, two } from './status-setup.ts'
 
@@ -162,6 +163,29 @@ describe('GET /status', () => {
     clock.advance(1000)
     expect((await get('/status')).problems).toEqual([])
   })
+
+  test.each([
+    ['evpn', {}],
+    ['ipvpn', IN_VRF],
+  ] as const)(
+    'asks nothing of the kernel for %s where only the other type has its driver',
+    async (type, request) => {
+      const drivers = { evpn: 'linux', ipvpn: 'linux', [type]: 'dummy' } as const
+      const node = new TestNode('10.77.0.19', [], clock, new VirtualNetwork(clock), {}, { drivers })
+      vi.spyOn(node.driver, 'vrfGaps').mockReturnValue(['VMs reach the host'])
+      vi.spyOn(node.driver, 'isolationOf').mockReturnValue({ by: null, reason: 'there is no such bridge' })
+      const { evpn, ipvpn } = dummyDrivers
+      serve(
+        node.api({
+          drivers: { evpn: { ...evpn, name: drivers.evpn }, ipvpn: { ...ipvpn, name: drivers.ipvpn } },
+        }),
+      )
+      await node.attach(request)
+      expect((await get('/status')).problems).toEqual([
+        expect.stringMatching(`^1 instances of type ${type} have the dummy driver`),
+      ])
+    },
+  )
 
   test('reports that it cannot listen', async () => {
     const network = new VirtualNetwork(clock)
