@@ -117,3 +117,17 @@ describe('two agents that name one interface at the same time', () => {
     }
   })
 })
+
+test('an external bridge that an EVPN instance leaves becomes the port of an IP VPN at once, and nothing is left to remove', async () => {
+  for (let steps = 0; steps < STEPS; steps++) {
+    const { clock, node } = newNode()
+    await node.attach({ linuxBridge: 'brq1' })
+    const detached = node.vpns.detach({ ...attachRequest(), ip: ip('192.168.10.1') })
+    await wait(clock, steps)
+    const attached = node.vpns.attach(attachRequest({ ...RED, port: 'brq1', mac: mac('02:00:00:00:01:02') }))
+    await node.finish(Promise.all([detached, attached]))
+    await clock.run(10_000)
+    const { removing } = await clock.while(node.view().summary([]))
+    expect([steps, removing.count, node.vpns.snapshot().pending]).toEqual([steps, 0, []])
+  }
+})

@@ -107,8 +107,18 @@ export class DeviceRemovals implements Closable {
     }
     const others = some.filter((device) => !going.includes(device))
     void this.delete(going)
-    return whenAnswered(allAnswered(others.map((device) => this.removePort(device))), () => {
+    const left = others.flatMap((device) => [this.removePort(device), this.leaveLink(device)])
+    return whenAnswered(allAnswered(left), () => {
       for (const device of others) this.conclude(device)
+    })
+  }
+
+  /** An external bridge that is wanted as a port meanwhile stays, without what made it a bridge of ours. */
+  private leaveLink(device: Device): Eventual<void> {
+    const { leavingLink: link, owned } = device
+    if (link === null || !isExternal(link) || owned !== false) return undefined
+    return whenAnswered(orAllLost(this.driver.removeLinks([link]), 1), (refused) => {
+      if (device.leavingLink === link && this.hasGone(link, refused.get(0) ?? null)) device.linkRemoved()
     })
   }
 
