@@ -6,7 +6,7 @@ export interface Port {
   readonly kind: 'port'
   readonly device: string
   readonly bridge: string
-  /** Whether another program may have enslaved it: it is then moved only when it is in no bridge, keeps its options, and stays in an external bridge. */
+  /** Whether another program may have enslaved it: it is then moved only when it is in no bridge or an owned one, keeps its options, and stays in an external bridge. */
   readonly external: boolean
   readonly learning: boolean
   readonly neighSuppress: boolean

@@ -313,7 +313,7 @@ export class MemoryDriver implements Driver {
   private setPort(entry: PortEntry): void {
     const wanted = masterOf(entry)
     const master = this.link(entry.device)?.master ?? null
-    if (isShared(entry) && master !== null && master !== wanted)
+    if (isShared(entry) && master !== null && master !== wanted && this.link(master)?.owned !== true)
       throw new RefusalError(elsewhere(entry.device, master))
     if (this.pretend !== null && this.link(wanted)?.kind === null)
       this.kernel.changeLink(wanted, { kind: portDefinition(entry.kind).masterKind })

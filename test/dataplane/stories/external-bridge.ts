@@ -59,6 +59,26 @@ export function externalBridge(t: Fixture): void {
       await t.lab.until(holding(entries))
     })
 
+    test('gets the local port out of an owned bridge that is not wanted any more', async () => {
+      const former = [
+        { ...bridge, device: 'br9' },
+        { ...port, bridge: 'br9' },
+      ] as const
+      await wantInPlace(...former)
+      t.lab.addBridge('br0')
+      for (const entry of former) t.dataplane.unwant(entry)
+      await wantInPlace(...entries)
+      await t.lab.until(isGone('br9'))
+    })
+
+    test('gets the local port out of an owned bridge of an earlier process', async () => {
+      await wantInPlace({ ...bridge, device: 'br9' }, { ...port, bridge: 'br9' })
+      t.lab.addBridge('br0')
+      t.restart()
+      await wantInPlace(...entries)
+      expect(t.lab.driver.link('br9')).toMatchObject({ alias: 'chanter:net1' })
+    })
+
     test('stays while another program has a port in it, and goes with that port', async () => {
       await wantInPlace(...entries)
       t.lab.addInterface('tap2')

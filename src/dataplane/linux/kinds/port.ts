@@ -17,9 +17,9 @@ export const port: LinuxPortDefinition<Port> = {
     if (link === undefined) return missing(entry.device)
     const bridge = links.get(entry.bridge)
     if (bridge === undefined) return missing(entry.bridge)
-    if (entry.external && link.master !== null && link.master !== entry.bridge)
-      return elsewhere(entry.device, link.master)
     const isMoved = link.master !== entry.bridge
+    if (entry.external && link.master !== null && isMoved && links.lookUp(link.master)?.owned !== true)
+      return elsewhere(entry.device, link.master)
     if (isMoved) setMaster(requests, link.index, bridge.index)
     const refusal = firstOf(requests.send())
     // a refused device stays down
