@@ -38,6 +38,7 @@ afterEach(() => {
 
 const MAC = formatMac(e.mac(2))
 const NEXTHOPS = ['ip nexthop add id 8 via 192.0.2.7 fdb', 'ip nexthop add id 9 group 8 fdb']
+const LOCAL = formatMac(e.mac(1))
 const FLOOD = '00:00:00:00:00:00'
 
 /** What others may do to what is ours: in iproute2's words, one by one. */
@@ -56,6 +57,12 @@ const CHANGES: [what: string, command: string][] = [
   ['fdb: master, static', `bridge fdb replace ${MAC} dev vx0 master static`],
   ['fdb: master, sticky', `bridge fdb replace ${MAC} dev vx0 master static sticky`],
   ['fdb: master, another port', `bridge fdb replace ${MAC} dev tap1 master static`],
+  ['fdb: local, permanent', `bridge fdb replace ${LOCAL} dev tap1 master permanent`],
+  ['fdb: local, permanent behind another port', `bridge fdb replace ${LOCAL} dev vx0 master permanent`],
+  [
+    'fdb: local, permanent without our mark',
+    `bridge fdb del ${LOCAL} dev tap1 master && bridge fdb add ${LOCAL} dev tap1 master permanent`,
+  ],
   ['link: alias', 'ip link set vx0 alias customer-4711'],
   ['link: name', 'ip link set vx0 name elsewhere'],
   ['link: name and alias', 'ip link set vx0 name elsewhere && ip link set elsewhere alias customer-4711'],

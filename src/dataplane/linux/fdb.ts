@@ -36,7 +36,7 @@ export class Fdb {
     if (link?.kind !== 'bridge') return null
     this.ask(mac, { index: 0, flags: 0, bridge: link.index })
     const entry = this.answers().get(0)
-    return entry !== undefined && isOwn(entry) ? this.nameOf(entry) : null
+    return entry !== undefined && this.isOwn(mac, entry) ? this.nameOf(entry) : null
   }
 
   /** The present bridge entries of the local MACs among entries, by their positions. */
@@ -79,14 +79,14 @@ export class Fdb {
 
   /** Why an entry cannot replace the bridge's present one, if so. */
   refusal({ device, mac }: LocalMac, before: BridgeEntry): Refusal | null {
-    return isOwn(before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
+    return this.isOwn(mac, before) ? ownAddress(mac, this.nameOf(before) ?? device) : null
   }
 
   /** Whether there is an owned entry to delete. */
   holds(wanted: LocalMac | RemoteMac, link: Target): boolean {
     this.askBehind(wanted, link)
     const entry = this.answers().get(0)
-    return entry?.index === link.index && isMarked(entry) && !isOwn(entry)
+    return entry?.index === link.index && isMarked(entry) && !this.isOwn(wanted.mac, entry)
   }
 
   /** Whether the VXLAN device itself has an owned entry to delete. */
@@ -106,6 +106,13 @@ export class Fdb {
     const own = new Map(all.flatMap(({ mac, index }) => (mac === null ? [] : [[mac, index]])))
     this.own.set(bridge, own)
     return own
+  }
+
+  /** Whether the host has that address: the bridge or the port does. Another program may have set any address permanently behind a port. */
+  private isOwn(mac: Mac, entry: BridgeEntry): boolean {
+    if (!isPermanent(entry)) return false
+    const owner = this.links.get(entry.index)
+    return owner === undefined || owner.kind === 'bridge' || owner.mac === mac
   }
 
   private nameOf({ index }: BridgeEntry): string | null {
@@ -141,6 +148,11 @@ export function isTheirs(entry: BridgeEntry, { index }: Target): boolean {
   return entry.index === index && (entry.state & k.NUD_NOARP) !== 0 && !isMarked(entry)
 }
 
+/** Whether frames for it go to the host, until it is removed: setting it does not change that. */
+export function isPermanent({ state }: BridgeEntry): boolean {
+  return (state & k.NUD_PERMANENT) !== 0
+}
+
 function isMarked({ flags }: BridgeEntry): boolean {
   return (flags & k.NTF_EXT_LEARNED) !== 0
 }
@@ -151,9 +163,4 @@ function read({ bytes, start }: NetlinkMessage): BridgeEntry {
     state: bytes.readUInt16LE(start + 8),
     flags: bytes.readUInt8(start + 10),
   }
-}
-
-/** Whether frames for it go to the host. */
-function isOwn({ state }: BridgeEntry): boolean {
-  return (state & k.NUD_PERMANENT) !== 0
 }

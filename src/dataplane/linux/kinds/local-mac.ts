@@ -2,7 +2,7 @@ import type { LocalMac } from '../../model.ts'
 import { unbridged } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { type Batch, ndmsg, type Target } from '../encode.ts'
-import { type BridgeEntry, isTheirs } from '../fdb.ts'
+import { type BridgeEntry, isPermanent, isTheirs } from '../fdb.ts'
 import { readBridged, stickInExternal } from './bridged.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumpFdbEntries } from './vxlan-fdb.ts'
@@ -17,6 +17,7 @@ export const localMac: LinuxDefinition<LocalMac, ReadonlyMap<number, BridgeEntry
     const before = held.get(position)
     const refusal = before === undefined ? null : kernel.fdb.refusal(entry, before)
     if (refusal !== null || (before !== undefined && isTheirs(before, link))) return refusal
+    if (before !== undefined && isPermanent(before)) encodeRemoval(kernel.requests, entry, before)
     encode(kernel.requests, entry, link)
     stickInExternal(entry, link, kernel)
     return null
@@ -46,7 +47,7 @@ function encode(batch: Batch, { mac }: LocalMac, { index }: Target): void {
   batch.end()
 }
 
-function encodeRemoval(batch: Batch, { mac }: LocalMac, { index }: Target): void {
+function encodeRemoval(batch: Batch, { mac }: LocalMac, { index }: Pick<Target, 'index'>): void {
   batch.begin(k.RTM_DELNEIGH, 0)
   ndmsg(batch.writer, k.AF_BRIDGE, index, 0, k.NTF_MASTER)
   batch.writer.attributeMac(k.NDA_LLADDR, mac)
