@@ -61,6 +61,22 @@ describe('a program that changes the same entry over and over', () => {
     expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8 })
   })
 
+  test('has its own entry removed ever more slowly, too, and reported', async () => {
+    await want(...everything)
+    dataplane.complete()
+    const stays: number[] = []
+    for (let i = 0; i < 6; i++) {
+      const from = lab.clock.now()
+      lab.overwrite(e.remote(77), true)
+      await lab.until(() => !lab.holds(e.remote(77)))
+      stays.push(lab.clock.now() - from)
+    }
+    expect(stays).toEqual([0, 100, 200, 400, 800, 1600])
+    expect(dataplane.drift.summary().worst).toMatchObject({ entry: { mac: e.mac(77) }, changes: 6 })
+    expect(dataplane.statuses.counts()).toMatchObject({ programmed: 8, failed: 0 })
+    expect(dataplane.statuses.waitingSince()).toBeNull()
+  })
+
   test.each([
     ['another MAC address', (i: number) => lab.driver.kernel.changeLink('br0', { mac: e.mac(100 - i) })],
     ['a moment without carrier', () => lab.setDown('br0')],

@@ -39,6 +39,7 @@ afterEach(() => {
 const MAC = formatMac(e.mac(2))
 const NEXTHOPS = ['ip nexthop add id 8 via 192.0.2.7 fdb', 'ip nexthop add id 9 group 8 fdb']
 const LOCAL = formatMac(e.mac(1))
+const ANOTHER = formatMac(e.mac(77))
 const FLOOD = '00:00:00:00:00:00'
 
 /** What others may do to what is ours: in iproute2's words, one by one. */
@@ -132,6 +133,9 @@ const CHANGES: [what: string, command: string][] = [
     'ip neigh replace 10.0.0.2 dev br0 lladdr 02:00:00:00:00:02 nud noarp',
   ],
   ['neigh: nud failed', 'ip neigh replace 10.0.0.2 dev br0 nud failed'],
+  ['fdb: another MAC', `bridge fdb add ${ANOTHER} dev vx0 dst 192.0.2.99 self static extern_learn`],
+  ['fdb: another local MAC', `bridge fdb add ${ANOTHER} dev tap1 master static extern_learn`],
+  ['neigh: of another address', `ip neigh add 10.0.0.77 dev br0 lladdr ${ANOTHER} nud noarp extern_learn`],
   ['flood: another VTEP', `bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.99 self static extern_learn`],
   ['flood: port', `bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 port 5555 self static extern_learn`],
   ['flood: via', `bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 via lo self static extern_learn`],
@@ -156,7 +160,7 @@ describe('found by a comparison', () => {
 })
 
 describe('notified', () => {
-  test.each(CHANGES.filter(([what]) => !what.startsWith('flood')))('%s: repaired', async (_what, command) => {
+  test.each(CHANGES)('%s: repaired', async (_what, command) => {
     await begin({})
     const before = state()
     commit(command)

@@ -88,6 +88,13 @@ export class Device {
     return this.accepting && [...this.tables.values()].some((table) => table.waiting > 0)
   }
 
+  /** Whether a change of the entry by another program is to be undone: it is wanted, or is not and has our mark. */
+  repairs(entry: TableEntry): boolean {
+    const table = this.tables.get(entry.kind)
+    if (table?.wants(entry)) return true
+    return this.complete && this.index !== null && table?.remains(entry) !== true
+  }
+
   /** How many entry removals are left. */
   get removing(): number {
     if (this.index === null) return 0

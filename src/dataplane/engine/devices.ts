@@ -280,9 +280,9 @@ export class Devices {
     this.ports.move(device, link?.master ?? null)
     if (refusal !== null && culprit !== null) this.failures.refused(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
-    if (device.link !== null && !linkFailed) this.exceptions.programmed(device.link)
+    if (device.link !== null && !linkFailed) this.exceptions.done(device.link)
     if (device.port !== null && refusal === null) {
-      this.exceptions.programmed(device.port)
+      this.exceptions.done(device.port)
       device.setEnslaved()
     }
     if (learned && device.master !== null)
@@ -308,6 +308,7 @@ export class Devices {
   /** The device was created just now: everything wanted of it is missing. */
   private begin(device: Device, link: Link): void {
     device.startEmpty(link.index)
+    this.sweep.created(device)
     this.refill(device)
     this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
   }
@@ -315,6 +316,7 @@ export class Devices {
   /** The device has just been put into its bridge: it holds nothing and needs no dump. */
   private adoptEmpty(device: Device, link: Link): void {
     device.startEmpty(link.index)
+    this.sweep.created(device)
     for (const table of device.tables.values()) table.compare([], true)
     this.exceptions.retryEntries(device.name)
     this.dismiss(device)

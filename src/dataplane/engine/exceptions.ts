@@ -151,8 +151,8 @@ export class Exceptions implements Closable {
     }
   }
 
-  /** The entry is programmed. */
-  programmed(entry: Entry): void {
+  /** The entry is programmed, or removed. */
+  done(entry: Entry): void {
     if (this.all.size === 0) return
     const key = identity(entry)
     const before = this.all.get(key)

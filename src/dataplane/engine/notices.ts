@@ -6,6 +6,9 @@ import type { NodeAddresses } from './node-addresses.ts'
 import type { Underlay } from './underlay.ts'
 import { isUnmanaged } from './unmanaged.ts'
 
+/** Before the identity of an entry of which the kernel holds a part. */
+const PART = 'a part of '
+
 interface News {
   readonly links: ReadonlySet<string>
   readonly disrupted: Iterable<string>
@@ -47,7 +50,7 @@ export class Notices implements ChangeListener {
     return this.links.size > 0 || this.disrupted.size > 0 || this.drifted.size > 0 || this.overran
   }
 
-  /** Everything since the last call: interfaces to check (so many at most), interfaces that may have lost entries, and drifted entries. */
+  /** Everything since the last call: interfaces to check (so many at most), interfaces that may have lost entries, and entries that drifted or appeared. */
   take(mostLinks: number): News {
     const { disrupted, drifted, overran } = this
     const links = new Set<string>()
@@ -109,17 +112,18 @@ export class Notices implements ChangeListener {
     if (table === undefined || wanted === undefined) {
       if (marked || present) device.disturb()
       if (isUnmanaged(observed)) device.unmanaged[present ? 'add' : 'delete'](observed.entry)
+      if (marked || !present) this.compare(entry, !present, isPartial ? PART : '')
       return false
     }
     // it is to be set in any case
     if (table.isOvertaken(wanted)) return true
     const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))
     if (present && isOfBridge && !isHeld) table.stick(wanted)
-    this.compare(wanted, present && isHeld, isPartial ? 'a part of ' : '')
+    this.compare(wanted, present && isHeld, isPartial ? PART : '')
     return true
   }
 
-  /** The last notification counts: an entry that went and came back unchanged is programmed. A route is not: the nexthops under its ids may differ. */
+  /** The last notification counts: an entry that went and came back unchanged is programmed, an unwanted one that came and went is none. A route is not: the nexthops under its ids may differ. */
   private compare(entry: TableEntry, isAsWanted: boolean, part = ''): void {
     if (!isAsWanted) {
       this.drifted.set(part + identity(entry), entry)

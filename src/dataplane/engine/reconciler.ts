@@ -328,9 +328,7 @@ export class Reconciler implements Dataplane {
     return this.turns.next(this.devices.linksChanged(links), () => {
       for (const name of disrupted) this.devices.requeueDependents(name)
       for (const entry of drifted) {
-        if (this.devices.all.get(entry.device)?.tables.get(entry.kind)?.wants(entry)) {
-          this.exceptions.drifted(entry)
-        }
+        if (this.devices.all.get(entry.device)?.repairs(entry)) this.exceptions.drifted(entry)
       }
       if (overran) this.overruns.add()
     })

@@ -41,6 +41,11 @@ export class Sweep {
     device.adopt()
   }
 
+  /** The device was created or enslaved just now, and holds nothing. */
+  created(device: Device): void {
+    if (this.begun) device.setComplete()
+  }
+
   private sweepLate(device: Device): void {
     if (this.devices.get(device.name) === device) this.sweep(device)
   }

@@ -99,7 +99,7 @@ export class Work implements Closable {
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
-      if (refusal === undefined) this.exceptions.programmed(entry)
+      if (refusal === undefined) this.exceptions.done(entry)
       // one that was unwanted or changed meanwhile is tried anew
       else if (this.tableOf(entry).holds(entry)) this.refuse('set', entry, refusal)
     }
@@ -169,7 +169,7 @@ export class Work implements Closable {
     if (refused.size === 0 && this.exceptions.size === 0) return
     for (const [i, entry] of batch.entries()) {
       const refusal = refused.get(i)
-      if (refusal === undefined) this.exceptions.drop(entry)
+      if (refusal === undefined) this.exceptions.done(entry)
       // one that was wanted again meanwhile is set anew
       else if (!this.tableOf(entry).wants(entry)) {
         this.tableOf(entry).noteUnremoved(entry)

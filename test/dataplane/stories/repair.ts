@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { same } from '../../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../../src/dataplane/model.ts'
 import * as e from '../entries.ts'
 import { everything, type Fixture } from '../fixture.ts'
 
@@ -37,6 +38,42 @@ export function repair(t: Fixture): void {
         expect(holding(everything)()).toBe(false)
         await t.lab.until(holding(everything))
       }
+    })
+
+    /** Whether another program's entry with our mark, of MAC address 77, is there. */
+    const isAdded = ({ device }: Entry) =>
+      observed(device).some(({ entry, marked }) => marked && 'mac' in entry && entry.mac === e.mac(77))
+
+    test.each([e.remote(77, '192.0.2.99'), e.local(77)])(
+      'an entry with our mark that another program added: $kind',
+      async (added) => {
+        await wantInPlace(...everything)
+        t.dataplane.complete()
+        for (let i = 1; i <= 2; i++) {
+          t.lab.overwrite(added, true)
+          expect(isAdded(added)).toBe(true)
+          await t.lab.until(() => !isAdded(added))
+          expect(t.dataplane.drift.summary().count).toBe(i)
+        }
+        expect(holding(everything)()).toBe(true)
+        expect(t.dataplane.statuses.counts()).toMatchObject({ pending: 0, failed: 0 })
+      },
+    )
+
+    test('one that was added to a device that was created late', async () => {
+      t.dataplane.complete()
+      await wantInPlace(...everything)
+      const added = e.remote(77, '192.0.2.99')
+      t.lab.overwrite(added, true)
+      await t.lab.until(() => !isAdded(added))
+    })
+
+    test('but none before the desired state is complete: its route may come', async () => {
+      await wantInPlace(...everything)
+      const added = e.remote(77, '192.0.2.99')
+      t.lab.overwrite(added, true)
+      await t.lab.calm()
+      expect(isAdded(added)).toBe(true)
     })
 
     test('a neighbour whose ownership mark is gone', async () => {
