@@ -151,7 +151,7 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   readonly programs: readonly number[]
   /** Missing protections between VRFs and the host, in sentences. */
   vrfGaps(): Eventual<readonly string[]>
-  /** Options that owned VXLAN devices lack and that cannot be changed, in sentences. */
+  /** What hinders the traffic of owned bridges, VXLAN devices and tunnels and is not repaired, in sentences. */
   vxlanGaps(): Eventual<readonly string[]>
   /** The addresses of external interfaces that are in no VRF. */
   nodeAddresses(): Eventual<readonly InterfaceAddress[]>

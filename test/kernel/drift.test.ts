@@ -217,36 +217,6 @@ test.each([
   expect(run('ip link')).not.toMatch(/stray|other|br0|vx0/)
 })
 
-describe('an external entry in the FDB of a VXLAN device', () => {
-  const gaps = async () => (await dataplane.vxlanGaps()).join()
-
-  test('is reported as long as it is there', async () => {
-    await begin({})
-    run('bridge fdb add 06:00:00:00:00:01 dev vx0 dst 192.0.2.99 self')
-    await lab.until(async () => (await gaps()).includes('06:00:00:00:00:01 to 192.0.2.99'))
-    run('bridge fdb del 06:00:00:00:00:01 dev vx0 self')
-    await lab.until(async () => (await gaps()) === '')
-  })
-
-  test('is reported on a device that it made', async () => {
-    lab = linuxLab()
-    dataplane = lab.restart({ deaf: true })
-    const [, ...rest] = e.network
-    const ports = rest.filter(({ kind }) => kind === 'port').slice(0, 1)
-    run('ip link add br0 up type bridge')
-    run(`ip link add vx0 up master br0 type vxlan id ${e.VNI} local 192.0.2.1 dstport 4789 nolearning`)
-    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.98 self`)
-    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 self`)
-    const entries = [{ ...e.bridge, external: true }, ...ports, e.flood('192.0.2.2')]
-    for (const entry of entries) dataplane.want(entry)
-    expect(await dataplane.settled(entries)).toEqual([])
-    await lab.until(async () => (await gaps()).includes(`1, such as ${FLOOD} to 192.0.2.98`))
-    run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.98 self`)
-    await dataplane.verifier.verify()
-    expect(await gaps()).toBe('')
-  })
-})
-
 test('a link of another program that got the index of one of ours unnoticed is not ours', async () => {
   await begin({ deaf: true })
   const index = lab.indexOf('vx0')

@@ -25,6 +25,7 @@ beforeEach(() => {
   run('ip link add under0 up address 02:00:00:00:00:f0 type veth peer name under1')
   run('ip link set under1 up')
   run(`ip addr add ${VTEP}/64 dev under0 nodad`)
+  run('ip addr add 192.0.2.1/24 dev under0')
   run('ip link add tap1 up type veth peer name vm1')
   run('ip link set vm1 up')
 })

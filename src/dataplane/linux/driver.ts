@@ -25,7 +25,6 @@ import { Fdb } from './fdb.ts'
 import { Fou } from './fou.ts'
 import { BridgeIsolation } from './isolation.ts'
 import { isTunnel } from './kinds/tunnel.ts'
-import { isVxlan6 } from './kinds/vxlan.ts'
 import { Links } from './links.ts'
 import { Monitor, type MonitorDependencies } from './monitor.ts'
 import { Multipath } from './multipath.ts'
@@ -36,6 +35,7 @@ import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
 import { Sysctls, servicesOpenToVrfs } from './sysctl.ts'
+import { tunnelGaps } from './tunnel-gaps.ts'
 
 /** How often notifications are read where the caller does not poll. */
 const POLL_MS = 50
@@ -219,15 +219,7 @@ export class LinuxDriver implements Driver {
   }
 
   vxlanGaps(): string[] {
-    const deaf = [...this.links.allNames()].filter((name) => {
-      const link = this.links.lookUp(name)
-      return link !== undefined && isOwned(link) && isVxlan6(link) && !link.takesZeroChecksums
-    })
-    if (deaf.length === 0) return []
-    const others = deaf.length > 1 ? ` and ${deaf.length - 1} more` : ''
-    return [
-      `${deaf[0]}${others}: packets of VTEPs that send UDP checksum 0 are dropped (ip link has noudp6zerocsumrx, as the first VXLAN device over IPv6 on the UDP port had): a reboot or chanter cleanup recreates the devices`,
-    ]
+    return [...tunnelGaps(this.links, (ip) => this.holderOf(ip))]
   }
 
   /** Ids of owned XDP programs that may be on bridges. */

@@ -1,0 +1,65 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
+import * as e from '../dataplane/entries.ts'
+import type { Lab } from '../dataplane/lab.ts'
+import { linuxLab, programmedLab } from './linux-lab.ts'
+import { enterOwnNamespace, run } from './namespace.ts'
+
+enterOwnNamespace()
+
+/** The local address of the VXLAN device. */
+const VTEP = '192.0.2.1'
+const FLOOD = '00:00:00:00:00:00'
+const everything: Entry[] = [...e.network, e.flood('192.0.2.2'), e.remote(2)]
+run('ip link set lo up')
+run(`ip addr add ${VTEP}/32 dev lo`)
+
+let lab: Lab
+let dataplane: Reconciler
+
+async function begin(): Promise<void> {
+  ;[lab, dataplane] = await programmedLab(everything, {})
+  dataplane.complete()
+}
+
+afterEach(() => lab.close())
+
+const gaps = async () => (await dataplane.vxlanGaps()).join()
+
+test('a node without the local address of its VXLAN device is reported, until it has it again', async () => {
+  await begin()
+  expect(await gaps()).toBe('')
+  run(`ip addr del ${VTEP}/32 dev lo`)
+  expect(await gaps()).toMatch(/^192\.0\.2\.1, the local address of vx0, is on no interface of this node/)
+  run(`ip addr add ${VTEP}/32 dev lo`)
+  expect(await gaps()).toBe('')
+})
+
+describe('an external entry in the FDB of a VXLAN device', () => {
+  test('is reported as long as it is there', async () => {
+    await begin()
+    run('bridge fdb add 06:00:00:00:00:01 dev vx0 dst 192.0.2.99 self')
+    await lab.until(async () => (await gaps()).includes('06:00:00:00:00:01 to 192.0.2.99'))
+    run('bridge fdb del 06:00:00:00:00:01 dev vx0 self')
+    await lab.until(async () => (await gaps()) === '')
+  })
+
+  test('is reported on a device that it made', async () => {
+    lab = linuxLab()
+    dataplane = lab.restart({ deaf: true })
+    const [, ...rest] = e.network
+    const ports = rest.filter(({ kind }) => kind === 'port').slice(0, 1)
+    run('ip link add br0 up type bridge')
+    run(`ip link add vx0 up master br0 type vxlan id ${e.VNI} local ${VTEP} dstport 4789 nolearning`)
+    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.98 self`)
+    run(`bridge fdb append ${FLOOD} dev vx0 dst 192.0.2.2 self`)
+    const entries = [{ ...e.bridge, external: true }, ...ports, e.flood('192.0.2.2')]
+    for (const entry of entries) dataplane.want(entry)
+    expect(await dataplane.settled(entries)).toEqual([])
+    await lab.until(async () => (await gaps()).includes(`1, such as ${FLOOD} to 192.0.2.98`))
+    run(`bridge fdb del ${FLOOD} dev vx0 dst 192.0.2.98 self`)
+    await dataplane.verifier.verify()
+    expect(await gaps()).toBe('')
+  })
+})
