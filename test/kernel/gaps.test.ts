@@ -36,6 +36,16 @@ test('a node without the local address of its VXLAN device is reported, until it
   expect(await gaps()).toBe('')
 })
 
+test('an address of the host on a bridge of ours is reported as long as it is there', async () => {
+  await begin()
+  run('ip addr add 10.0.0.2/24 dev br0')
+  expect(await gaps()).toBe(
+    'br0 has 10.0.0.2 as an address of the host: VMs that ask for it get no answer (ip address del 10.0.0.2/24 dev br0)',
+  )
+  run('ip addr del 10.0.0.2/24 dev br0')
+  expect(await gaps()).toBe('')
+})
+
 describe('an external entry in the FDB of a VXLAN device', () => {
   test('is reported as long as it is there', async () => {
     await begin()

@@ -15,6 +15,7 @@ import type { Eventual } from '../eventual.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
 import type { Entry, FormerWork, HeldSetting, Isolation, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
+import { bridgeAddresses } from './bridge-addresses.ts'
 import { Changer } from './change.ts'
 import { DeviceChanger } from './change-device.ts'
 import { countersOf } from './counters.ts'
@@ -219,7 +220,7 @@ export class LinuxDriver implements Driver {
   }
 
   vxlanGaps(): string[] {
-    return [...tunnelGaps(this.links, (ip) => this.holderOf(ip))]
+    return [...tunnelGaps(this.links, (ip) => this.holderOf(ip)), ...bridgeAddresses(this.links)]
   }
 
   /** Ids of owned XDP programs that may be on bridges. */
