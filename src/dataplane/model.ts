@@ -188,7 +188,8 @@ export interface FormerWork {
 /** An attached port that passes no traffic. */
 export interface Outage {
   readonly port: string
-  readonly reason: 'down' | 'no carrier'
+  /** In words: `down`, `no carrier`, or that its bridge is down. */
+  readonly reason: string
   /** Epoch milliseconds. */
   readonly since: number
 }

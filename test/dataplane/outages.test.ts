@@ -44,6 +44,24 @@ test('a port that goes from no carrier to down passes no traffic since the first
   expect(outages()).toEqual([{ port: 'tap1', reason: 'down', since }])
 })
 
+test('a port passes no traffic as long as the external bridge that it is in is down', async () => {
+  lab.addBridge('br9')
+  lab.addInterface('tap9')
+  const entries = [
+    { ...e.bridge, device: 'br9', external: true },
+    { ...e.tapPort, device: 'tap9', bridge: 'br9', external: true },
+  ]
+  for (const entry of entries) dataplane.want(entry)
+  expect(await lab.wait(dataplane.settled(entries))).toEqual([])
+  expect(outages()).toEqual([])
+  const since = lab.clock.epoch()
+  lab.setDown('br9')
+  await lab.until(() => outages().length > 0)
+  expect(outages()).toEqual([{ port: 'tap9', reason: 'br9 is down', since }])
+  lab.setUp('br9')
+  await lab.until(() => outages().length === 0)
+})
+
 test('an unwanted port and an owned device have no outage', async () => {
   lab.driver.kernel.changeLink('tap1', { carrier: false })
   lab.driver.kernel.changeLink('vx0', { carrier: false })

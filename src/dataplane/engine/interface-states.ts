@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
-import type { Link } from '../driver.ts'
+import { isOwned, type Link } from '../driver.ts'
+import { isExternal } from '../kinds/link-step.ts'
 import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 
@@ -51,10 +52,9 @@ export class InterfaceStates {
     if (link !== undefined) this.handleOwner(device, link)
   }
 
-  /** External ports decide themselves whether they pass traffic; their status reports where they do not. */
+  /** External ports and bridges decide themselves whether they pass traffic; the status of the ports reports where they do not. */
   private handleOutage(device: Device, link: Link | undefined): void {
-    const isOthers = device.port !== null && device.link === null && link !== undefined
-    const reason = !isOthers || link.carrier ? null : link.up ? 'no carrier' : 'down'
+    const reason = link === undefined ? null : outageOf(device, link)
     if (reason === null) device.setOutage(null)
     else if (device.outage?.reason !== reason)
       device.setOutage({ port: device.name, reason, since: device.outage?.since ?? this.clock.epoch() })
@@ -64,4 +64,11 @@ export class InterfaceStates {
   private handleOwner(device: Device, { owned }: Link): void {
     if (device.setOwned(owned)) this.disowned(device)
   }
+}
+
+/** Why an external interface passes no traffic; null where it does. */
+function outageOf({ link: wanted, port }: Device, link: Link): 'down' | 'no carrier' | null {
+  if (wanted !== null) return link.up || isOwned(link) || !isExternal(wanted) ? null : 'down'
+  if (port === null || link.carrier) return null
+  return link.up ? 'no carrier' : 'down'
 }

@@ -1,4 +1,4 @@
-import { identity, isLinkEntry, isTableEntry } from '../kinds/index.ts'
+import { identity, isLinkEntry, isTableEntry, masterOf } from '../kinds/index.ts'
 import type { Counts, Entry, EntryStatus, Outage, Status } from '../model.ts'
 import type { AnyTable, Device } from './device.ts'
 import { type Exceptions, PROGRAMMED, pending, refusalFields, stateOf } from './exceptions.ts'
@@ -144,7 +144,12 @@ export class Statuses {
 
   /** The attached ports that pass no traffic. */
   *outages(): Generator<Outage, void> {
-    for (const { outage } of this.devices.values()) if (outage !== null) yield outage
+    for (const { name, link, port, outage } of this.devices.values()) {
+      if (port === null || link !== null) continue
+      const above = this.devices.get(masterOf(port))?.outage
+      if (outage !== null) yield outage
+      else if (above) yield { port: name, reason: `${above.port} is ${above.reason}`, since: above.since }
+    }
   }
 
   counts(): Counts {
