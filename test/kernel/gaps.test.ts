@@ -55,6 +55,22 @@ describe('an external entry in the FDB of a VXLAN device', () => {
     await lab.until(async () => (await gaps()) === '')
   })
 
+  test('is reported with the nexthop group that it sends to', async () => {
+    await begin()
+    run('ip nexthop add id 8 via 192.0.2.7 fdb')
+    run('ip nexthop add id 9 group 8 fdb')
+    run('bridge fdb add 06:00:00:00:00:01 dev vx0 nhid 9 self')
+    const command = 'bridge fdb del 06:00:00:00:00:01 dev vx0 self'
+    await lab.until(async () =>
+      (await gaps()).includes(`1, such as 06:00:00:00:00:01 to nexthop group 9 (${command})`),
+    )
+    await dataplane.verifier.verify()
+    expect(await gaps()).toContain('nexthop group 9')
+    run(command)
+    await lab.until(async () => (await gaps()) === '')
+    run('ip nexthop flush')
+  })
+
   test('is reported on a device that it made', async () => {
     lab = linuxLab()
     dataplane = lab.restart({ deaf: true })

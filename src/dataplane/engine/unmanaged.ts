@@ -44,11 +44,13 @@ export function* unmanagedGaps(devices: Iterable<Device>): Generator<string, voi
     const target = tableDefinition(first.kind).sendsTo?.(first)
     if (!target) continue
     const mac = formatMac(target.mac)
-    const dst = formatIp(target.dst)
+    const { to } = target
+    const [where, dst] =
+      'vtep' in to ? [formatIp(to.vtep), `dst ${formatIp(to.vtep)} `] : [`nexthop group ${to.nhid}`, '']
     if (device.outdated) {
-      yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of bagpipe-bgp: ${count}, such as ${mac} to ${dst}; they go when the device is recreated, within a minute after initial convergence`
+      yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of bagpipe-bgp: ${count}, such as ${mac} to ${where}; they go when the device is recreated, within a minute after initial convergence`
       continue
     }
-    yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of another program: ${count}, such as ${mac} to ${dst} (bridge fdb del ${mac} dev ${device.name} dst ${dst} self)`
+    yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of another program: ${count}, such as ${mac} to ${where} (bridge fdb del ${mac} dev ${device.name} ${dst}self)`
   }
 }

@@ -86,9 +86,15 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   /** Whether settings of the node that it needs may change. */
   readonly needsSettings?: boolean
   /** Where an entry of a device makes it send frames; null where that is unknown. An entry of another program is reported. */
-  sendsTo?(entry: E): { readonly mac: Mac; readonly dst: Ip } | null
+  sendsTo?(entry: E): FrameDestination | null
   /** The entry as it differs from the wanted one while the list that all entries of the device make up lacks our mark. */
   unmarked?(entry: E): E
+}
+
+/** Where frames for a MAC address are sent: to a VTEP, or to those of a nexthop group. */
+export interface FrameDestination {
+  readonly mac: Mac
+  readonly to: { readonly vtep: Ip } | { readonly nhid: number }
 }
 
 /** How entries of one kind are kept in little memory: a key that is unique on a device, and the rest as a value. */

@@ -1,3 +1,6 @@
+import type { Ip } from '../../values/address.ts'
+import type { Mac } from '../../values/mac.ts'
+import type { FrameDestination } from './definition.ts'
 import { described, type Fields, natural, optional, record } from './field.ts'
 
 /**
@@ -34,6 +37,14 @@ export const drift = described(
   ),
   'of an observed entry: what another program changed, in numbers of the kernel',
 )
+
+/** Where the FDB entry sends frames for that MAC address. */
+export function destinationOf(
+  mac: Mac,
+  { dst, drift: found }: { readonly dst: Ip; readonly drift?: FdbDrift },
+): FrameDestination {
+  return { mac, to: found?.nhid === undefined ? { vtep: dst } : { nhid: found.nhid } }
+}
 
 /** As in iproute2. */
 export function driftText(found: FdbDrift = {}): string {

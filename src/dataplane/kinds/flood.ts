@@ -1,6 +1,6 @@
 import { formatIp, type Ip } from '../../values/address.ts'
 import type { TableDefinition } from './definition.ts'
-import { drift, driftText, type FdbDrift } from './fdb-drift.ts'
+import { destinationOf, drift, driftText, type FdbDrift } from './fdb-drift.ts'
 import { ip, name, natural } from './field.ts'
 
 /** A VTEP of the flood list: an all-zero-MAC FDB entry of the VXLAN device. */
@@ -21,7 +21,7 @@ export const flood = {
   identity: (entry) =>
     `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`,
   isMarked: false,
-  sendsTo: ({ dst }) => ({ mac: 0, dst }),
+  sendsTo: (entry) => destinationOf(0, entry),
   unmarked: (entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } }),
   layout: () => ({
     key: ({ dst, vni, drift: { flags: _, ...apart } = {} }) =>

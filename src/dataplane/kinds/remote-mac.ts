@@ -1,7 +1,7 @@
 import { ANY_IPV4, type Ip } from '../../values/address.ts'
 import { formatMac, type Mac } from '../../values/mac.ts'
 import type { TableDefinition } from './definition.ts'
-import { drift as driftField, type FdbDrift } from './fdb-drift.ts'
+import { destinationOf, drift as driftField, type FdbDrift } from './fdb-drift.ts'
 import { ip, mac, name, natural } from './field.ts'
 
 /** A MAC behind a remote VTEP. */
@@ -29,7 +29,8 @@ export const remoteMac = {
   isMarked: true,
   isBridged: true,
   // a part has no VTEP
-  sendsTo: ({ mac, dst }) => (dst === ANY_IPV4 ? null : { mac, dst }),
+  sendsTo: (entry) =>
+    entry.dst === ANY_IPV4 && entry.drift?.nhid === undefined ? null : destinationOf(entry.mac, entry),
   /** MACs behind the same VTEP share one value. */
   layout() {
     const shared = new Map<Ip, FdbDestination>()
