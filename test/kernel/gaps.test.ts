@@ -46,6 +46,40 @@ test('an address of the host on a bridge of ours is reported as long as it is th
   expect(await gaps()).toBe('')
 })
 
+describe('an external VXLAN device that a VPN uses', () => {
+  const entries: Entry[] = [{ ...e.bridge, external: true }, e.flood('192.0.2.2'), e.remote(2)]
+
+  async function use(): Promise<void> {
+    lab = linuxLab()
+    dataplane = lab.restart({})
+    run('ip link add br0 up type bridge')
+    run(`ip link add vx0 up master br0 type vxlan id ${e.VNI} local ${VTEP} dstport 4789 nolearning`)
+    for (const entry of entries) dataplane.want(entry)
+    expect(await dataplane.settled(entries)).toEqual([])
+    dataplane.complete()
+    expect(await gaps()).toBe('')
+  }
+
+  test.each([
+    ['it is down', 'ip link set vx0 down', 'ip link set vx0 up'],
+    ['it is in no bridge', 'ip link set vx0 nomaster', 'ip link set vx0 master br0'],
+    [
+      'its source address 192.0.2.9 is on no interface of this node',
+      'ip link set vx0 type vxlan local 192.0.2.9',
+      `ip link set vx0 type vxlan local ${VTEP}`,
+    ],
+  ])('is reported where %s, and has all of its entries afterwards', async (reason, change, restore) => {
+    await use()
+    run(change)
+    expect(await gaps()).toBe(
+      `vx0, a VXLAN device of another program, carries no packets of its VPN: ${reason}`,
+    )
+    run(restore)
+    expect(await gaps()).toBe('')
+    await lab.until(() => entries.every((entry) => lab.holds(entry)))
+  })
+})
+
 describe('an external entry in the FDB of a VXLAN device', () => {
   test('is reported as long as it is there', async () => {
     await begin()

@@ -278,6 +278,7 @@ export class Devices {
     this.failures.set(device, refusal)
     device.observed(link)
     this.ports.move(device, link?.master ?? null)
+    const isElsewhere = device.master !== master
     if (refusal !== null && culprit !== null) this.failures.refused(culprit, refusal)
     const linkFailed = culprit !== null && culprit === device.link
     if (device.link !== null && !linkFailed) this.exceptions.done(device.link)
@@ -293,8 +294,9 @@ export class Devices {
     if (fresh && link.table === null) this.begin(device, link)
     else if (moved && device.isEmptiedAs(link)) this.adoptEmpty(device, link)
     else if (fresh || device.index === null || device.unsure) this.dumps.start(device)
-    else if (refusal === null && (failure !== null || moved)) this.refill(device)
-    if (device.master !== master) this.exceptions.retryEntries(device.name)
+    else if (refusal === null && (failure !== null || moved || (isElsewhere && device.port === null)))
+      this.refill(device)
+    if (isElsewhere) this.exceptions.retryEntries(device.name)
     this.released(device)
   }
 
@@ -307,16 +309,14 @@ export class Devices {
 
   /** The device was created just now: everything wanted of it is missing. */
   private begin(device: Device, link: Link): void {
-    device.startEmpty(link.index)
-    this.sweep.created(device)
+    this.sweep.startEmpty(device, link.index)
     this.refill(device)
     this.events.emit({ type: 'device-created', device: device.name, alias: link.alias })
   }
 
   /** The device has just been put into its bridge: it holds nothing and needs no dump. */
   private adoptEmpty(device: Device, link: Link): void {
-    device.startEmpty(link.index)
-    this.sweep.created(device)
+    this.sweep.startEmpty(device, link.index)
     for (const table of device.tables.values()) table.compare([], true)
     this.exceptions.retryEntries(device.name)
     this.dismiss(device)

@@ -4,7 +4,7 @@ import type { InterfaceAddress, Ip } from '../../values/address.ts'
 import type { Closable } from '../../values/closable.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { Driver } from '../driver.ts'
-import { type Eventual, takeSteps, whenAnswered } from '../eventual.ts'
+import { type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
 import type { NamedTable } from '../kernel-queries.ts'
 import type { TableKind } from '../kinds/index.ts'
 import type {
@@ -23,6 +23,7 @@ import type { Device } from './device.ts'
 import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
 import { Exceptions } from './exceptions.ts'
+import { externalVxlanGaps } from './external-vxlans.ts'
 import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
@@ -232,10 +233,9 @@ export class Reconciler implements Dataplane {
   }
 
   vxlanGaps(): Eventual<readonly string[]> {
-    return whenAnswered(this.driver.vxlanGaps(), (gaps) => [
-      ...gaps,
-      ...unmanagedGaps(this.devices.all.values()),
-    ])
+    const { driver, devices } = this
+    const answers = gathered([driver.vxlanGaps(), externalVxlanGaps(devices.all.values(), driver)])
+    return whenAnswered(answers, (gaps) => [...gaps.flat(), ...unmanagedGaps(devices.all.values())])
   }
 
   tightUnderlays(): Eventual<readonly TightUnderlay[]> {

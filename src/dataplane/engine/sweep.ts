@@ -42,7 +42,8 @@ export class Sweep {
   }
 
   /** The device was created or enslaved just now, and holds nothing. */
-  created(device: Device): void {
+  startEmpty(device: Device, index: number): void {
+    device.startEmpty(index)
     if (this.begun) device.setComplete()
   }
 
