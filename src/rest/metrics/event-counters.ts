@@ -132,7 +132,7 @@ const COUNTERS: CounterSpecs = {
   'entry-repaired': [
     {
       name: 'chanter_entries_repaired_total',
-      help: 'Drifted entries that were programmed again',
+      help: 'Drifted entries that were programmed again or removed',
       labels: ['kind'],
     },
   ],
