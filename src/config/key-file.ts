@@ -34,12 +34,19 @@ const OTHERS_READ = 0o004
 
 /** Which of some files every user of the machine can read at present, in sentences. */
 export function exposed(paths: Iterable<string>): string[] {
-  const open = [...new Set(paths)].filter((path) => {
-    const stats = statSync(path, { throwIfNoEntry: false })
-    return stats !== undefined && (stats.mode & OTHERS_READ) !== 0
-  })
-  return open.map(
-    (path) =>
-      `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`,
-  )
+  return [...new Set(paths)]
+    .filter(isOpen)
+    .map(
+      (path) =>
+        `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`,
+    )
+}
+
+/** False where it cannot be examined: a loop of links, perhaps, or a directory that is closed to this process. */
+function isOpen(path: string): boolean {
+  try {
+    return (statSync(path).mode & OTHERS_READ) !== 0
+  } catch {
+    return false
+  }
 }

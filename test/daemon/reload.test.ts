@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFiles } from '../support/files.ts'
@@ -213,4 +213,17 @@ test('enabled = false ends a session, true begins it; a command of an operator s
   write({ peers: `${A},${B},${C}` }, { [`BGP_PEER:${C}`]: { enabled: 'false' } })
   await reload()
   expect(states()).toEqual([`${A} Established 2`, `${B} Idle 1`, `${C} Idle 0`])
+})
+
+test('a key file that can no longer be examined stops neither the status nor the reload that no longer names it', async () => {
+  const key = join(temporaryFiles({ key: 'secret' }), 'key')
+  chmodSync(key, 0o600)
+  write({ md5_key_file: key })
+  await reload()
+  rmSync(key)
+  symlinkSync(key, key)
+  expect(reloader.problems).toEqual([])
+  write({})
+  expect((await reload()).options).toMatchObject([{ option: 'md5_key_file', before: key, after: null }])
+  expect(reported('config-reloaded')).toHaveLength(2)
 })
