@@ -229,7 +229,8 @@ export type StateFileEvent =
       readonly type: 'state-unusable' | 'state-damaged'
       readonly file: string
       readonly reason: string
-      readonly aside: string
+      /** The name that it is kept under; null where that was not possible. */
+      readonly aside: string | null
     }
   | { readonly type: 'state-torn'; readonly file: string; readonly octets: number }
 

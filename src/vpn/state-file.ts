@@ -240,9 +240,8 @@ export class StateFile {
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       this.isNewer = error instanceof NewerState
-      const aside = `${this.path}.damaged`
+      const aside = this.keepDamaged((name) => renameSync(path, name))
       this.events.emit({ type: 'state-unusable', file: path, reason: error.message, aside })
-      renameSync(path, aside)
       return null
     }
   }
@@ -250,10 +249,20 @@ export class StateFile {
   private reportLosses(file: string, { torn, damage }: ReadState): void {
     if (torn > 0) this.events.emit({ type: 'state-torn', file, octets: torn })
     if (damage === null) return
-    const aside = `${this.path}.damaged`
+    const aside = this.keepDamaged((name) => linkSync(file, name))
     this.events.emit({ type: 'state-damaged', file, reason: damage, aside })
-    rmSync(aside, { force: true })
-    linkSync(file, aside)
+  }
+
+  /** Keeps a damaged file under another name; null where that is not possible, as on a read-only disk: what can be read is used all the same. */
+  private keepDamaged(keepAs: (name: string) => void): string | null {
+    const aside = `${this.path}.damaged`
+    try {
+      rmSync(aside, { force: true })
+      keepAs(aside)
+      return aside
+    } catch {
+      return null
+    }
   }
 }
 

@@ -192,6 +192,25 @@ describe('the file', () => {
     ])
   })
 
+  test('damaged where no file can be renamed is read all the same, and reported', async () => {
+    const file = open()
+    await file.save(take('1'), 'synced')
+    await save(file, attached('tap2'))
+    // a directory where the damaged file should be is as good as a read-only disk
+    mkdirSync(`${path}.damaged`)
+    appendFileSync(path, 'garbage\n')
+    expect(ports(open().load()!)).toEqual(['tap1', 'tap2'])
+    await open().save(take('2'), 'synced')
+    writeFileSync(path, 'garbage')
+    expect(ports(open().load()!)).toEqual(['tap1', 'tap2'])
+    expect(lines.map(([facts, message]) => [message, (facts as { aside?: unknown }).aside])).toEqual([
+      ['state file damaged; restored up to the damage', null],
+      ['state file cannot be used', null],
+      ['state file damaged; restored up to the damage', null],
+      ['older state restored', undefined],
+    ])
+  })
+
   test('of a newer daemon is renamed, and no older one is restored: it is from before the upgrade', async () => {
     await open().save(take('1'), 'synced')
     await open().save(take('2'), 'synced')
