@@ -217,7 +217,10 @@ export type StateFileEvent =
       readonly instances: number
       readonly attachments: number
     }
-  | { readonly type: 'state-of-another-boot' | 'state-older' | 'state-kept-again'; readonly file: string }
+  | {
+      readonly type: 'state-of-another-boot' | 'state-older' | 'state-changed' | 'state-kept-again'
+      readonly file: string
+    }
   | { readonly type: 'state-not-kept'; readonly file: string; readonly reason: string }
   | {
       readonly type: 'state-entry-not-kept'

@@ -175,6 +175,11 @@ export const LOG_LINES = {
     level: 'warn',
     message: 'older state restored',
   },
+  'state-changed': {
+    part: 'state',
+    level: 'warn',
+    message: 'another program has removed or changed the state file; it is written anew',
+  },
   'state-not-kept': { part: 'state', level: 'error', message: 'state file cannot be written' },
   'state-kept-again': { part: 'state', level: 'warn', message: 'state file written again' },
   'state-entry-not-kept': {

@@ -1,5 +1,5 @@
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
 import type { EventSink } from '../events/event.ts'
@@ -49,6 +49,8 @@ export interface StateFileHealth {
 export type Take = () => Iterable<StateChange>
 
 const RETRY_MS = 5000
+/** Within this time the daemon notices that another program has removed or changed the file. */
+const CHECK_MS = 10_000
 /** A journal is rewritten when its records are as long as its initial entries and this much more. */
 const SLACK = 1 << 20
 
@@ -78,6 +80,7 @@ export class StateFile {
   private failure: StateFileHealth['failure'] = null
   private readonly unkept = new Map<string, string>()
   private closed = false
+  private cancelCheck = (): void => {}
   /** The file is of a newer daemon: older ones are outdated by more than a restart. */
   private isNewer = false
 
@@ -131,6 +134,7 @@ export class StateFile {
   async close(): Promise<void> {
     while (this.saving !== null) await this.saving
     this.closed = true
+    this.cancelCheck()
     await this.file?.close()
   }
 
@@ -138,18 +142,35 @@ export class StateFile {
     const changes = this.accept(take())
     if (this.failing && !this.isRetryDue) return
     try {
-      if (this.file === null || this.length > this.longest) await this.replace()
-      else if (changes.length > 0) await this.append(this.file, changes)
+      const file = await this.usable()
+      if (file === null) await this.replace()
+      else if (changes.length > 0) await this.append(file, changes)
       if (durability === 'synced' && !this.isSynced) await this.file?.datasync()
       if (durability === 'synced') this.isSynced = true
       if (this.failing) await rm(`${this.path}.outdated`, { force: true })
       if (this.failing) this.events.emit({ type: 'state-kept-again', file: this.path })
       this.failing = false
       this.failure = null
-      this.written = this.clock.epoch()
+      this.cancelCheck()
+      this.cancelCheck = this.clock.after(CHECK_MS, () => void this.save(take, 'written'))
     } catch (error) {
       await this.failed(error as Error, take)
     }
+  }
+
+  /** The journal of this process; null where it has to be replaced. */
+  private async usable(): Promise<FileHandle | null> {
+    const { file, path } = this
+    if (file === null || this.length > this.longest) return null
+    if (await this.isInPlace(file)) return file
+    this.events.emit({ type: 'state-changed', file: path })
+    return null
+  }
+
+  /** Whether another program has left the file where it was, and as long as it was. */
+  private async isInPlace(file: FileHandle): Promise<boolean> {
+    const [ours, there] = await Promise.all([file.stat(), stat(this.path).catch(() => null)])
+    return there?.dev === ours.dev && there.ino === ours.ino && there.size === this.length
   }
 
   /** The entries that differ from the file, without those that cannot be encoded in JSON. */
@@ -184,6 +205,7 @@ export class StateFile {
     this.isSynced = false
     await file.appendFile(record)
     this.length += Buffer.byteLength(record)
+    this.written = this.clock.epoch()
   }
 
   /** Begins a new journal with the present entries; if the process or the machine stops at any time, the old or the new one is complete. */
@@ -208,6 +230,7 @@ export class StateFile {
     this.length = Buffer.byteLength(journal)
     this.longest = 2 * this.length + SLACK
     this.isSynced = true
+    this.written = this.clock.epoch()
   }
 
   /** The file is outdated: it gets another name, which works even on a full disk. */
@@ -219,6 +242,7 @@ export class StateFile {
     this.file = null
     await rename(this.path, `${this.path}.outdated`).catch(() => {})
     this.isRetryDue = false
+    this.cancelCheck()
     this.clock.after(RETRY_MS, () => {
       this.isRetryDue = true
       void this.save(take, 'synced')
