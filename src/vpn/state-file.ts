@@ -49,6 +49,8 @@ export interface StateFileHealth {
 export type Take = () => Iterable<StateChange>
 
 const RETRY_MS = 5000
+/** A disk that takes longer for a write does not answer: what waits for it goes on. */
+const PATIENCE_MS = 5000
 /** Within this time the daemon notices that another program has removed or changed the file. */
 const CHECK_MS = 10_000
 /** A journal is rewritten when its records are as long as its initial entries and this much more. */
@@ -71,6 +73,9 @@ export class StateFile {
   private longest = 0
   private isSynced = true
   private saving: Promise<void> | null = null
+  /** Resolves if the write under way takes too long. */
+  private stall: Promise<void> = Promise.resolve()
+  private isStalled = false
   private next: Promise<void> | null = null
   private nextDurability: Durability = 'written'
   /** The file is outdated. */
@@ -115,10 +120,8 @@ export class StateFile {
   save(take: Take, durability: Durability): Promise<void> {
     if (this.closed) return Promise.resolve()
     if (this.saving === null) {
-      this.saving = this.keep(take, durability).finally(() => {
-        this.saving = null
-      })
-      return this.saving
+      this.saving = this.begin(take, durability)
+      return Promise.race([this.saving, this.stall])
     }
     if (durability === 'synced') this.nextDurability = durability
     this.next ??= this.saving.then(() => {
@@ -127,15 +130,30 @@ export class StateFile {
       this.nextDurability = 'written'
       return this.save(take, all)
     })
-    return this.next
+    return Promise.race([this.next, this.stall])
   }
 
-  /** Waits for the write under way; nothing is written after it. */
+  /** Waits for the write under way, unless the disk does not answer; nothing is written after it. */
   async close(): Promise<void> {
-    while (this.saving !== null) await this.saving
+    while (this.saving !== null && !this.isStalled) await Promise.race([this.saving, this.stall])
     this.closed = true
     this.cancelCheck()
-    await this.file?.close()
+    if (!this.isStalled) await this.file?.close()
+  }
+
+  private begin(take: Take, durability: Durability): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const since = this.clock.epoch()
+    const cancel = this.clock.after(PATIENCE_MS, () => {
+      this.stalled(since)
+      resolve()
+    })
+    this.stall = promise
+    return this.keep(take, durability).finally(() => {
+      cancel()
+      this.saving = null
+      this.isStalled = false
+    })
   }
 
   private async keep(take: Take, durability: Durability): Promise<void> {
@@ -231,6 +249,15 @@ export class StateFile {
     this.longest = 2 * this.length + SLACK
     this.isSynced = true
     this.written = this.clock.epoch()
+  }
+
+  /** The disk does not answer: the file is outdated for as long. */
+  private stalled(since: number): void {
+    this.isStalled = true
+    const reason = 'the disk does not answer'
+    if (!this.failing) this.events.emit({ type: 'state-not-kept', file: this.path, reason })
+    this.failing = true
+    this.failure ??= { reason, since }
   }
 
   /** The file is outdated: it gets another name, which works even on a full disk. */

@@ -8,6 +8,7 @@ import { temporaryFiles } from '../support/files.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const CHECK_MS = 10_000
+const RETRY_MS = 5000
 
 let path: string
 let clock: VirtualClock
@@ -71,7 +72,7 @@ test('a state file that cannot be written anew is a failure, as long as that las
   await save()
   expect(file.health().failure?.reason).toMatch(/^ENOTDIR|^EEXIST/)
   rmSync(dirname(path))
-  clock.advance(CHECK_MS)
+  clock.advance(RETRY_MS)
   await save()
   expect(file.health().failure).toBeNull()
   expect(kept()).toEqual(['eth1', 'eth2'])
