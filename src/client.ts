@@ -103,14 +103,22 @@ function exchange(server: Server, path: string, body: unknown): Promise<Answer> 
 /** The JSON of an answer, whose type the caller knows. Throws the daemon's message where it is not 200. */
 export function jsonOf<T>(answer: Answer): T {
   if (answer.status !== 200) throw new Error(complaint(answer))
-  return JSON.parse(answer.body)
+  return parsed(answer)
 }
 
 /** The JSON at `path`, whose type the caller knows. Throws when the answer is not 200. */
 export async function fetchJson<T>(server: Server, path: string): Promise<T> {
   const answer = await request(server, path)
   if (answer.status !== 200) throw new Error(`${urlOf(server, path)} answered ${complaint(answer)}`)
-  return JSON.parse(answer.body)
+  return parsed(answer)
+}
+
+function parsed<T>({ body }: Answer): T {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new Error('the answer is no JSON: is that the address of a chanter daemon?')
+  }
 }
 
 /** The words for an error of the socket, or of the first of several: one for each address of a name. */

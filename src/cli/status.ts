@@ -55,7 +55,7 @@ export const status = command({
   ],
   async run(args) {
     const server = serverOf(args, args.port)
-    if (args.alive) return asking(async () => print((await request(server, '/healthz')).body))
+    if (args.alive) return asking(() => alive(server))
     const isListing = args.failed || args.instance !== undefined
     if (args.settings && (isListing || args.verify)) {
       throw new CliError('chanter status --settings goes with --json alone')
@@ -75,6 +75,10 @@ export const status = command({
     })
   },
 })
+
+async function alive(server: Server): Promise<void> {
+  await print(JSON.stringify(jsonOf(await request(server, '/healthz'))))
+}
 
 async function summarize(server: Server, json: boolean): Promise<boolean> {
   const summary = jsonOf<StatusSummary>(await request(server, '/status'))
