@@ -30,7 +30,8 @@ export class FileSink implements Sink {
   private octets: number
   /** When it is rotated by time, in epoch milliseconds. */
   private due = Number.POSITIVE_INFINITY
-  private nextCheck = 0
+  /** In epoch milliseconds. */
+  private lastCheck = Number.NEGATIVE_INFINITY
 
   /** Throws when the file cannot be opened. */
   static openSync(path: string, rotation: RotationOptions): FileSink {
@@ -72,16 +73,17 @@ export class FileSink implements Sink {
   async prepare(octets: number): Promise<void> {
     const { rotation } = this
     const now = Date.now()
-    if (now < this.nextCheck) return
+    // the time of day may have been set back
+    if (Math.abs(now - this.lastCheck) < CHECK_MS) return
     try {
       if (rotation.by === 'none') {
-        this.nextCheck = now + CHECK_MS
+        this.lastCheck = now
         if (await this.isMoved()) await this.reopen()
       } else if (this.isDue(octets, now)) {
-        this.nextCheck = now + CHECK_MS // should it fail
+        this.lastCheck = now // should it fail
         await shiftFiles(this.path, rotation.files)
         await this.reopen()
-        this.nextCheck = 0
+        this.lastCheck = Number.NEGATIVE_INFINITY
       }
     } catch {
       // what is written goes on into the present file

@@ -71,13 +71,17 @@ describe('a file', () => {
     expect(rotationDue({ by: 'interval', unit, count, files: 1 }, since)).toBe(new Date(due).getTime())
   })
 
-  test.each(['moved', 'removed'])('that was %s is opened anew without a signal', async (state) => {
+  test.each([
+    ['moved', 1000],
+    ['removed', 1000],
+    ['moved', -3_600_000],
+  ])('that was %s is opened anew without a signal, %i ms later by the time of day', async (state, ms) => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
     const { path, write, read } = fileOutput({ by: 'none' })
     await write('one\n')
     if (state === 'moved') renameSync(path, `${path}.old`)
     else rmSync(path)
-    vi.setSystemTime(Date.now() + 1000)
+    vi.setSystemTime(Date.now() + ms)
     await write('two\n')
     expect([read(), read('.old')]).toEqual(['two\n', state === 'moved' ? 'one\n' : null])
   })
