@@ -32,6 +32,8 @@ export class FileSink implements Sink {
   private due = Number.POSITIVE_INFINITY
   /** In epoch milliseconds. */
   private lastCheck = Number.NEGATIVE_INFINITY
+  /** Why the path has another file than ours, or none; null where it has ours. */
+  private misplaced: string | null = null
 
   /** Throws when the file cannot be opened. */
   static openSync(path: string, rotation: RotationOptions): FileSink {
@@ -69,8 +71,13 @@ export class FileSink implements Sink {
     close(this.fd, () => {})
   }
 
+  async prepare(octets: number): Promise<string | null> {
+    await this.renew(octets)
+    return this.misplaced
+  }
+
   /** Rotates the file, or opens it anew, where that is due. */
-  async prepare(octets: number): Promise<void> {
+  private async renew(octets: number): Promise<void> {
     const { rotation } = this
     const now = Date.now()
     // the time of day may have been set back
@@ -79,14 +86,16 @@ export class FileSink implements Sink {
       if (rotation.by === 'none') {
         this.lastCheck = now
         if (await this.isMoved()) await this.reopen()
+        this.misplaced = null
       } else if (this.isDue(octets, now)) {
         this.lastCheck = now // should it fail
         await shiftFiles(this.path, rotation.files)
         await this.reopen()
         this.lastCheck = Number.NEGATIVE_INFINITY
       }
-    } catch {
+    } catch (error) {
       // what is written goes on into the present file
+      if (rotation.by === 'none') this.misplaced = (error as Error).message
     }
   }
 

@@ -131,11 +131,12 @@ export class LogOutput {
 
   private async step(): Promise<void> {
     try {
-      await this.sink.prepare?.(this.chunk.length)
+      const misplaced = (await this.sink.prepare?.(this.chunk.length)) ?? null
       if (this.chunk.length === 0) return // it was flushed meanwhile
       this.isHandedOver = true
       this.written += await this.sink.write(this.chunk.subarray(this.written))
-      if (!this.isFull) this.failure = null
+      if (misplaced !== null) this.fail(misplaced)
+      else if (!this.isFull) this.failure = null
       if (this.written < this.chunk.length) return
       this.takeChunk()
     } catch (error) {

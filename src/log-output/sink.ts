@@ -6,8 +6,8 @@ import { promisify } from 'node:util'
 export interface Sink {
   /** Each line is written on its own, and accepted as a whole. */
   readonly takesLines?: true
-  /** Called before a write of so many octets. */
-  prepare?(octets: number): Promise<void>
+  /** Called before a write of so many octets; resolves to why they do not get where they should, null where they do. */
+  prepare?(octets: number): Promise<string | null>
   /** Resolves to how many octets were accepted. */
   write(bytes: Buffer): Promise<number>
   writeSync(bytes: Buffer): void

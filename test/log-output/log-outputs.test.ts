@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { PATIENCE_SECONDS } from '../../src/lab/eventually.ts'
@@ -84,6 +93,26 @@ describe('a file', () => {
     vi.setSystemTime(Date.now() + ms)
     await write('two\n')
     expect([read(), read('.old')]).toEqual(['two\n', state === 'moved' ? 'one\n' : null])
+  })
+
+  test('that was moved and cannot be opened anew is a failure until it can; no line is lost', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+    const { path, output, write, read } = fileOutput({ by: 'none' })
+    const writeLater = (text: string) => {
+      vi.setSystemTime(Date.now() + 1000)
+      return write(text)
+    }
+    renameSync(path, `${path}.old`)
+    mkdirSync(path)
+    await writeLater('one\n')
+    await writeLater('two\n')
+    expect(output.health()).toMatchObject({
+      failure: { reason: expect.stringMatching(/^EISDIR/) },
+      dropped: 0,
+    })
+    rmdirSync(path)
+    await writeLater('three\n')
+    expect([output.health().failure, read('.old'), read()]).toEqual([null, 'one\ntwo\n', 'three\n'])
   })
 
   test('gets its lines in order when the process is about to end', async () => {
