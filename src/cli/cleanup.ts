@@ -3,6 +3,7 @@ import { NoAnswer, request, type Server, urlOf } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError, messagesOf } from '../config/finding.ts'
+import { statePath } from '../config/types.ts'
 import { CliError, command } from './command.ts'
 import { configOptions, path } from './config-options.ts'
 import { hiddenLogArguments, originOf } from './daemon-options.ts'
@@ -74,7 +75,8 @@ interface CleanupSettings {
 
 async function settings(args: { readonly 'state-file'?: string | undefined }): Promise<CleanupSettings> {
   const stateFile = args['state-file']
-  if (stateFile !== undefined) return { stateFile, api: { host: API_HOST, port: API_PORT } }
+  if (stateFile !== undefined)
+    return { stateFile: namedStateFile(stateFile), api: { host: API_HOST, port: API_PORT } }
   const { checkConfig, readOrigin } = await import('../config/load.ts')
   try {
     const { config, findings } = checkConfig(readOrigin(originOf(args)))
@@ -83,6 +85,15 @@ async function settings(args: { readonly 'state-file'?: string | undefined }): P
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     throw new CliError(`${error.message.replaceAll('\n', '; ')}; or name the state file with --state-file`)
+  }
+}
+
+/** As `state_file` in the configuration. */
+function namedStateFile(path: string): string | null {
+  try {
+    return statePath.parse(path)
+  } catch (error) {
+    throw new CliError(`--state-file ${path}: ${(error as Error).message}`)
   }
 }
 

@@ -5,7 +5,7 @@ import { EVPN_DRIVER, EVPN_OPTIONS } from './evpn-options.ts'
 import { IPVPN_DRIVER, IPVPN_OPTIONS } from './ipvpn-options.ts'
 import { logOptions } from './log-options.ts'
 import { type Options, option, optionsOfSection, required, unused } from './option.ts'
-import { boolean, type Interfaces, integer, interfaceAddress, path } from './types.ts'
+import { boolean, type Interfaces, integer, interfaceAddress, statePath } from './types.ts'
 
 /** Sections that a configuration of bagpipe-bgp may have for its libraries and for Neutron: accepted, not read. */
 export const OTHER_SECTIONS = [
@@ -31,7 +31,7 @@ const COMMON_OPTIONS = {
 const DEFAULT_OPTIONS = {
   ...logOptions,
   state_file: option(
-    path,
+    statePath,
     '/var/lib/chanter/state',
     'File that keeps what agents attached over a restart of the daemon, with the `linux` driver; empty: none.',
   ),

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs'
 import type { NetworkInterfaceInfo } from 'node:os'
 import { isAbsolute } from 'node:path'
 import {
@@ -43,6 +44,15 @@ export const text: Type<string> = { allowed: 'any text', parse: (value) => value
 
 /** Null for an empty text. */
 export const path: Type<string | null> = { allowed: 'a path, or nothing', parse: (value) => value || null }
+
+/** Of a file that is renamed and replaced: that must not befall a device such as /dev/null. */
+export const statePath: Type<string | null> = {
+  allowed: 'the path of a file, or nothing',
+  parse(value) {
+    if (existsSync(value) && !statSync(value).isFile()) throw new InvalidValue('it is no regular file')
+    return value || null
+  },
+}
 
 const TRUE = ['true', '1', 'on', 'yes']
 const FALSE = ['false', '0', 'off', 'no']

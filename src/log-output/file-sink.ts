@@ -49,7 +49,8 @@ export class FileSink implements Sink {
 
   private constructor(path: string, rotation: RotationOptions, fd: number, stats: Stats) {
     this.path = path
-    this.rotation = rotation
+    // a device such as /dev/null keeps its name
+    this.rotation = stats.isFile() ? rotation : { by: 'none' }
     this.fd = fd
     this.stats = stats
     this.octets = stats.size

@@ -121,6 +121,7 @@ describe('a wrong value stops the daemon with one line', () => {
   const AS = 'an integer from 1 to 4294967295'
   const HOLD = '0 (no keepalives) or a number of seconds from 3 to 65535'
   const DRIVER = 'dummy or linux'
+  const STATE_FILE = 'the path of a file, or nothing'
   const PEERS = 'IPv4 and IPv6 addresses, separated by commas'
   const HOST = 'an IPv4 or IPv6 address, or a host name, or none'
 
@@ -141,6 +142,8 @@ describe('a wrong value stops the daemon with one line', () => {
     ['BGP', 'local_address', '0.0.0.0', `no host has this address; expected ${OWN_ADDRESS}`],
     ['BGP', 'local_address', '224.0.0.1', `no host has this address; expected ${OWN_ADDRESS}`],
     ['BGP', 'peers', '192.0.2.1 192.0.2.2', `expected ${PEERS}`],
+    ['DEFAULT', 'state_file', '/dev/null', `it is no regular file; expected ${STATE_FILE}`],
+    ['DEFAULT', 'state_file', '/', `it is no regular file; expected ${STATE_FILE}`],
     ['BGP', 'peers', '192.0.2.1,,192.0.2.2', `expected ${PEERS}`],
     ['BGP', 'peers', 'rr.example', `expected ${PEERS}`],
     ['BGP', 'peers', '192.0.2.0/24', `expected ${PEERS}`],

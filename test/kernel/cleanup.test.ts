@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -194,6 +194,14 @@ describe('chanter cleanup', () => {
     expect(output).not.toContain('vx-ext')
     expect(exitCode).toBe(1)
     expect(iproute.links().filter(({ ifalias = '' }) => ifalias.startsWith(ALIAS_PREFIX))).toEqual([])
+  })
+
+  test('removes no device that is named as the state file', async () => {
+    const device = join(directory, 'null')
+    run(`mknod ${device} c 1 3`)
+    const { error } = await chanter('cleanup', '--state-file', device)
+    expect(error).toBe(`--state-file ${device}: it is no regular file`)
+    expect(existsSync(device)).toBe(true)
   })
 
   test('without a state that can be read, goes by the marks of devices alone', async () => {

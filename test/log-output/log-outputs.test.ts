@@ -2,11 +2,13 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -113,6 +115,15 @@ describe('a file', () => {
     rmdirSync(path)
     await writeLater('three\n')
     expect([output.health().failure, read('.old'), read()]).toEqual([null, 'one\ntwo\n', 'three\n'])
+  })
+
+  test('that is no file, such as /dev/null, is not rotated', async () => {
+    const directory = temporaryFiles({})
+    const path = join(directory, 'log')
+    symlinkSync('/dev/null', path)
+    const { write, output } = fileOutput({ by: 'size', maxOctets: 5, files: 2 }, path)
+    for (const text of ['one\n', 'two\n', 'three\n']) await write(text)
+    expect([readdirSync(directory), output.health().failure]).toEqual([['log'], null])
   })
 
   test('gets its lines in order when the process is about to end', async () => {
