@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 
 /** The maximum of the kernel (TCP_MD5SIG_MAXKEYLEN). */
@@ -8,10 +9,12 @@ export class KeyFile {
   readonly path: string
   readonly #key: string
 
-  /** Throws where the file cannot be read, or holds no key of 1 to 80 octets. */
+  /** Throws where the file cannot be read, or holds no key of 1 to 80 octets: one that is no text would become another key. */
   constructor(path: string) {
     this.path = path
-    this.#key = readFileSync(path, 'utf8').replace(/[\r\n]+$/, '')
+    const content = readFileSync(path)
+    if (!isUtf8(content)) throw new Error(`${path} is no text in UTF-8`)
+    this.#key = content.toString().replace(/[\r\n]+$/, '')
     const octets = Buffer.byteLength(this.#key)
     if (octets === 0 || octets > MAX_KEY_OCTETS)
       throw new Error(`${path} holds ${octets} octets, a key has 1 to ${MAX_KEY_OCTETS}`)

@@ -21,6 +21,7 @@ beforeAll(() => {
   writeFileSync(file('bgp.key'), `${KEY}\n`)
   writeFileSync(file('empty.key'), '\n')
   writeFileSync(file('long.key'), 'x'.repeat(81))
+  writeFileSync(file('binary.key'), Buffer.from('schlüssel', 'latin1'))
 })
 afterAll(() => rmSync(directory, { recursive: true }))
 
@@ -131,6 +132,7 @@ describe('a key', () => {
     ['none.key', (path: string) => `ENOENT: no such file or directory, open '${path}'`],
     ['empty.key', (path: string) => `${path} holds 0 octets, a key has 1 to 80`],
     ['long.key', (path: string) => `${path} holds 81 octets, a key has 1 to 80`],
+    ['binary.key', (path: string) => `${path} is no text in UTF-8`],
   ])('%s is refused', (name, why) => {
     const path = file(name)
     expect(() => load(`md5_key_file = ${path}\n`)).toThrow(
