@@ -17,7 +17,7 @@ const IGNORED = [
  */
 export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Promise<void> {
   const { log, events, output } = logs
-  let hangUp = () => reopen(logs)
+  let hangUp = inTurn(() => reopen(logs))
   const onSignal = { SIGHUP: () => hangUp(), ...ignoring(logs) }
   for (const [signal, listener] of Object.entries(onSignal)) process.on(signal, listener)
   process.on('uncaughtException', (error, origin) => {
@@ -38,7 +38,7 @@ export async function untilSignal(logs: Logs, start: () => Promise<Daemon>): Pro
     events.emit({ type: 'start-failed', error: errorOf(error) })
     throw error
   })
-  hangUp = () => reload(logs, running, manager)
+  hangUp = inTurn(() => reload(logs, running, manager))
   manager.ready(running)
   let stopping = false
   const stop = async (signal: NodeJS.Signals) => {
@@ -58,6 +58,22 @@ function ignoring({ events }: Logs): Record<string, () => void> {
   return Object.fromEntries(
     IGNORED.map((signal) => [signal, () => events.emit({ type: 'signal-ignored', signal })]),
   )
+}
+
+/** Calls `task` one at a time; calls during one lead to one more, after it. */
+function inTurn(task: () => Promise<void>): () => Promise<void> {
+  let isRunning = false
+  let isDue = false
+  return async () => {
+    isDue = true
+    if (isRunning) return
+    isRunning = true
+    while (isDue) {
+      isDue = false
+      await task()
+    }
+    isRunning = false
+  }
 }
 
 async function reload(logs: Logs, daemon: Daemon, manager: ServiceManager): Promise<void> {

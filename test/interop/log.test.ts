@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { fetchJson, request } from '../../src/client.ts'
 import { runSync } from '../../src/lab/command.ts'
@@ -139,6 +140,26 @@ test('SIGHUP reopens the log file that was renamed', async () => {
     const last = logged(readFileSync(file, 'utf8')).at(-1)?.msg ?? ''
     return last === 'request refused' ? { value: true } : { seen: last }
   })
+})
+
+test('many SIGHUPs at once are one reload after the other, of which the last one counts', async () => {
+  const file = join(temporaryFiles({}), 'chanter.log')
+  const daemon = await loneDaemon({ settings: { DEFAULT: { log_file: file } } })
+  for (let i = 0; i < 2000; i++) {
+    daemon.signal('SIGHUP')
+    await turn() // the kernel merges those that come together
+  }
+  writeFileSync(daemon.config, readFileSync(daemon.config, 'utf8').replace('[BGP]', '[BGP]\nhold_time = 30'))
+  daemon.signal('SIGHUP')
+  const log = await eventually('the option has changed', async () => {
+    const text = readFileSync(file, 'utf8')
+    return text.includes('option changed') ? { value: text } : { seen: text.slice(-80) }
+  })
+  const [begin, end] = ['SIGHUP: reloading', 'configuration reloaded']
+  const steps = logged(log.slice(0, log.lastIndexOf('\n'))).flatMap(({ msg }) =>
+    msg === begin || msg === end ? [msg] : [],
+  )
+  expect(steps).toEqual(steps.map((_, i) => (i % 2 === 0 ? begin : end)))
 })
 
 test('a log file that cannot be reopened stays in use', async () => {
