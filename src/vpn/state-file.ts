@@ -21,7 +21,7 @@ export function stateFiles(path: string): string[] {
   return ['', '.new', '.previous', '.outdated', '.damaged'].map((suffix) => `${path}${suffix}`)
 }
 
-/** The last good state, as from `load`, but without renaming files; null when there is none. */
+/** The latest state that can be read, without renaming files; null when there is none. */
 export function peekState(path: string): SavedState | null {
   for (const suffix of ['', '.outdated', '.previous']) {
     try {
@@ -88,6 +88,8 @@ export class StateFile {
   private cancelCheck = (): void => {}
   /** The file is of a newer daemon: older ones are outdated by more than a restart. */
   private isNewer = false
+  /** A file could not be read as a state. */
+  private isDamaged = false
 
   constructor(path: string, clock: Clock, events: EventSink) {
     this.path = path
@@ -106,14 +108,25 @@ export class StateFile {
     const current = this.read(this.path)
     if (current !== null) return current.state
     if (this.isNewer) return null
-    for (const suffix of ['outdated', 'previous']) {
-      const older = this.read(`${this.path}.${suffix}`)
-      if (older === null) continue
-      this.failing = true
-      this.events.emit({ type: 'state-older', file: `${this.path}.${suffix}` })
-      return older.state
+    const outdated = this.older('outdated')
+    // where nothing is damaged, someone has removed the file: that is no reason to go back to the one before it
+    if (outdated !== null || !this.isDamaged) return outdated
+    return this.older('previous')
+  }
+
+  private older(suffix: 'outdated' | 'previous'): SavedState | null {
+    const file = `${this.path}.${suffix}`
+    const read = this.read(file)
+    if (read === null) return null
+    this.failing = true
+    this.events.emit({ type: 'state-older', file })
+    try {
+      // should this process end before it writes, the next one restores the same
+      renameSync(file, `${this.path}.outdated`)
+    } catch {
+      // on a read-only disk, the damaged file has stayed too
     }
-    return null
+    return read.state
   }
 
   /** Resolves when all changes up to the call are written, or could not be written for now. Concurrent calls share a write. */
@@ -291,6 +304,7 @@ export class StateFile {
     } catch (error) {
       if (!(error instanceof Unreadable)) throw error
       this.isNewer = error instanceof NewerState
+      this.isDamaged = true
       const aside = this.keepDamaged((name) => renameSync(path, name))
       this.events.emit({ type: 'state-unusable', file: path, reason: error.message, aside })
       return null

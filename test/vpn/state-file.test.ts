@@ -211,6 +211,27 @@ describe('the file', () => {
     ])
   })
 
+  test('that someone removed is not replaced by the previous one', async () => {
+    await open().save(take('1'), 'synced')
+    await open().save(take('2'), 'synced')
+    rmSync(path)
+    expect(files()).toEqual(['state.previous'])
+    expect(open().load()).toBeNull()
+    expect(lines).toEqual([])
+  })
+
+  test('that was damaged is replaced by the previous one at each start, until there is a new one', async () => {
+    await open().save(take('1'), 'synced')
+    await open().save(take('2'), 'synced')
+    writeFileSync(path, 'garbage')
+    for (let starts = 0; starts < 3; starts++) expect(open().load()).toEqual(stateOf('1'))
+    const file = open()
+    file.load()
+    await file.save(take('3'), 'synced')
+    expect(open().load()).toEqual(stateOf('3'))
+    expect(files()).toEqual(['state', 'state.damaged'])
+  })
+
   test('of a newer daemon is renamed, and no older one is restored: it is from before the upgrade', async () => {
     await open().save(take('1'), 'synced')
     await open().save(take('2'), 'synced')
