@@ -99,17 +99,23 @@ function lockPath(path: string, create: boolean): number | null {
   }
 }
 
-/** From /proc/locks, which leaves out processes outside of our PID namespace. */
+/** From /proc/locks, which leaves out processes outside of our PID namespace, and is hidden in some containers. */
 function holderOf(fd: number): string {
   const { dev, ino } = fstatSync(fd)
   const [major, minor] = [(dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00)]
   const hex = (value: number) => value.toString(16).padStart(2, '0')
   const place = ` ${hex(major)}:${hex(minor)}:${ino} `
-  const line = readFileSync('/proc/locks', 'utf8')
-    .split('\n')
-    .find((one) => one.includes(' FLOCK ') && !one.includes('->') && one.includes(place))
+  const line = locks().find((one) => one.includes(' FLOCK ') && !one.includes('->') && one.includes(place))
   const pid = Number(line?.trim().split(/\s+/)[4])
   return pid > 0 ? processText(pid) : 'by a process that cannot be seen from here, such as one of a container'
+}
+
+function locks(): string[] {
+  try {
+    return readFileSync('/proc/locks', 'utf8').split('\n')
+  } catch {
+    return []
+  }
 }
 
 function processText(pid: number): string {

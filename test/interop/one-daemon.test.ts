@@ -1,4 +1,5 @@
 import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -59,6 +60,22 @@ test('a second daemon in the network namespace does not start, and names the one
 test('nor does one in another namespace that would have the same state file', async () => {
   const elsewhere = lab.addNamespace('elsewhere')
   await expect(anotherOne(elsewhere)).rejects.toThrow(reported(`state file ${stateFile()}`))
+})
+
+test('nor does one that cannot see who has the lock', async () => {
+  const hidden = join(lab.directory, 'hidden')
+  const listener = createServer().listen(hidden)
+  onTestFinished(() => void listener.close())
+  await lab.eventually('there is a socket', async () =>
+    existsSync(hidden) ? { value: true } : { seen: 'none' },
+  )
+  // a socket cannot be opened
+  const blind = `mount --bind ${hidden} /proc/locks && exec timeout 20 "$@"`
+  const config = join(lab.directory, `${host.name}.conf`)
+  const command = [CHANTER, 'daemon', '--config-file', config]
+  await expect(
+    lab.exec(host.namespace, 'unshare', '--mount', 'sh', '-c', blind, 'sh', ...command),
+  ).rejects.toThrow('chanter: this network namespace is in use by a process that cannot be seen from here')
 })
 
 test('cleanup removes nothing under a daemon, with any options for state and port', async () => {
