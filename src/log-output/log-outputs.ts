@@ -36,6 +36,7 @@ export class LogOutputs {
   private outputs: ReadonlyMap<string, LogOutput>
   /** Standard streams that were destinations. */
   private readonly resting = new Map<string, LogOutput>()
+  private turn: Promise<void> = Promise.resolve()
   /** Lines that former destinations dropped. */
   private formerlyDropped = 0
 
@@ -70,11 +71,22 @@ export class LogOutputs {
 
   /** Opens the file anew, as after its rename. Rejects when that fails: the old one stays in use. */
   reopen(): Promise<void> {
-    return this.configure(this.destinations)
+    return this.inTurn(() => this.change(this.destinations))
   }
 
   /** Changes the destinations. Rejects when the file cannot be opened: nothing has changed then. */
-  async configure(destinations: LogDestinations): Promise<void> {
+  configure(destinations: LogDestinations): Promise<void> {
+    return this.inTurn(() => this.change(destinations))
+  }
+
+  /** One change after the other. */
+  private inTurn(change: () => Promise<void>): Promise<void> {
+    const changed = this.turn.then(change)
+    this.turn = changed.catch(() => {})
+    return changed
+  }
+
+  private async change(destinations: LogDestinations): Promise<void> {
     const { file, rotation } = destinations
     const opened = file === null ? null : await FileSink.open(file, rotation)
     const outputs = new Map<string, LogOutput>()

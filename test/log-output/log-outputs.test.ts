@@ -263,6 +263,19 @@ describe('destinations', () => {
     expect(outputs.health()).toEqual({ path: two, dropped: 0, failure: null })
   })
 
+  test('a change while the file is opened anew takes effect after that', async () => {
+    const directory = temporaryFiles({})
+    const [one, two] = [join(directory, 'one'), join(directory, 'two')]
+    const outputs = new LogOutputs({ ...STANDARD_OUTPUT, file: one })
+    const reopened = outputs.reopen()
+    await outputs.configure({ ...STANDARD_OUTPUT, file: null, stderr: true })
+    await reopened
+    expect(outputs.file).toBeNull()
+    const changed = outputs.configure({ ...STANDARD_OUTPUT, file: two })
+    await Promise.all([outputs.reopen(), changed])
+    expect(outputs.file).toBe(two)
+  })
+
   test('a file that cannot be opened leaves all as it was', async () => {
     const file = join(temporaryFiles({}), 'log')
     const outputs = new LogOutputs({ ...STANDARD_OUTPUT, file })
