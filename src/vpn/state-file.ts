@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { constants, linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../clock.ts'
@@ -55,6 +55,8 @@ const PATIENCE_MS = 5000
 const CHECK_MS = 10_000
 /** A journal is rewritten when its records are as long as its initial entries and this much more. */
 const SLACK = 1 << 20
+/** Each write is at the end of the file, also when another program has emptied it. */
+const NEW_JOURNAL = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_APPEND
 
 /**
  * The state in a file: a journal to which each change is appended, and which is replaced by one of the present entries at the start and
@@ -173,11 +175,9 @@ export class StateFile {
     const changes = this.accept(take())
     if (this.failing && !this.isRetryDue) return
     try {
-      const file = await this.usable()
-      if (file === null) await this.replace()
-      else if (changes.length > 0) await this.append(file, changes)
-      if (durability === 'synced' && !this.isSynced) await this.file?.datasync()
-      if (durability === 'synced') this.isSynced = true
+      const { file } = this
+      if (file === null || this.length > this.longest) await this.replace()
+      else await this.add(file, changes, durability)
       if (this.failing) await rm(`${this.path}.outdated`, { force: true })
       if (this.failing) this.events.emit({ type: 'state-kept-again', file: this.path })
       this.failing = false
@@ -187,15 +187,6 @@ export class StateFile {
     } catch (error) {
       await this.failed(error as Error, take)
     }
-  }
-
-  /** The journal of this process; null where it has to be replaced. */
-  private async usable(): Promise<FileHandle | null> {
-    const { file, path } = this
-    if (file === null || this.length > this.longest) return null
-    if (await this.isInPlace(file)) return file
-    this.events.emit({ type: 'state-changed', file: path })
-    return null
   }
 
   /** Whether another program has left the file where it was, and as long as it was. */
@@ -239,12 +230,30 @@ export class StateFile {
     this.written = this.clock.epoch()
   }
 
+  /** Adds changes to the journal, or begins a new one if another program has removed or changed it. */
+  private async add(
+    file: FileHandle,
+    changes: readonly EntryChange[],
+    durability: Durability,
+  ): Promise<void> {
+    if (changes.length > 0) await this.append(file, changes)
+    const [isInPlace] = await Promise.all([this.isInPlace(file), durability === 'synced' && this.sync(file)])
+    if (isInPlace) return
+    this.events.emit({ type: 'state-changed', file: this.path })
+    await this.replace()
+  }
+
+  private async sync(file: FileHandle): Promise<void> {
+    if (!this.isSynced) await file.datasync()
+    this.isSynced = true
+  }
+
   /** Begins a new journal with the present entries; if the process or the machine stops at any time, the old or the new one is complete. */
   private async replace(): Promise<void> {
     const { path } = this
     const journal = encodeJournal(this.entries)
     await mkdir(dirname(path), { recursive: true })
-    const file = await open(`${path}.new`, 'w', 0o600)
+    const file = await open(`${path}.new`, NEW_JOURNAL, 0o600)
     try {
       await file.appendFile(journal)
       await file.sync()
