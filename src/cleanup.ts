@@ -6,7 +6,7 @@ import { isThisBoot, isThisKernel } from './linux/kernel.ts'
 import { lockFileOf, lockMachine } from './linux/lock.ts'
 import { externalDevices } from './vpn/linux/external-devices.ts'
 import { formerWork } from './vpn/linux/former-work.ts'
-import { peekState, stateFiles } from './vpn/state-file.ts'
+import { peekState, stateFiles } from './vpn/state-reader.ts'
 
 export interface CleanupOptions {
   /** Null: no state file. */
