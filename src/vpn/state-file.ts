@@ -57,6 +57,7 @@ export class StateFile {
   /** The file is outdated. */
   private failing = false
   private isRetryDue = true
+  private retry = async (): Promise<void> => {}
   private written: number | null = null
   private failure: StateFileHealth['failure'] = null
   private readonly unkept = new Map<string, string>()
@@ -99,8 +100,9 @@ export class StateFile {
     return Promise.race([this.next, this.stall])
   }
 
-  /** Waits for the write under way, unless the disk does not answer; nothing is written after it. */
+  /** Waits for the write under way, or tries once more where the last one failed, unless the disk does not answer; nothing is written after it. */
   async close(): Promise<void> {
+    if (this.failing && !this.isStalled) await this.retry()
     while (this.saving !== null && !this.isStalled) await Promise.race([this.saving, this.stall])
     this.closed = true
     this.cancelCheck()
@@ -243,10 +245,11 @@ export class StateFile {
     await rename(this.path, `${this.path}.outdated`).catch(() => {})
     this.isRetryDue = false
     this.cancelCheck()
-    this.clock.after(RETRY_MS, () => {
+    this.retry = () => {
       this.isRetryDue = true
-      void this.save(take, 'synced')
-    })
+      return this.save(take, 'synced')
+    }
+    this.clock.after(RETRY_MS, this.retry)
   }
 }
 

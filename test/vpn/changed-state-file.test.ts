@@ -79,6 +79,16 @@ test('a state file that cannot be written anew is a failure, as long as that las
   expect(kept()).toEqual(['eth1', 'eth2'])
 })
 
+test('a state file that could not be written is written at the end, if it can be by then', async () => {
+  rmSync(dirname(path), { recursive: true })
+  writeFileSync(dirname(path), 'no directory')
+  await save(pending('eth3'))
+  expect(file.health().failure).not.toBeNull()
+  rmSync(dirname(path))
+  await file.close()
+  expect(kept()).toEqual(['eth1', 'eth2', 'eth3'])
+})
+
 test('a state file that is as it was is left alone', async () => {
   const { written } = file.health()
   for (let i = 0; i < 3; i++) {
