@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Speaker } from './bgp/speaker.ts'
 import { systemClock } from './clock.ts'
@@ -16,7 +17,7 @@ import type { DaemonEvent, EventBus, EventSink } from './events/event.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
-import { listenOnUnixSocket } from './linux/unix-socket.ts'
+import { keepUnixSocket, listenOnUnixSocket, type UnixSocket } from './linux/unix-socket.ts'
 import type { Logs } from './log.ts'
 import { EventCounters } from './rest/metrics/event-counters.ts'
 import { newPing } from './rest/ping.ts'
@@ -74,7 +75,7 @@ export async function runDaemon(
   const reloader = new Reloader({ loaded, load, speaker, forwarding, mobility, logs, events, recording })
   const rest = apiOf({ core, reloader, logs, counters, recording, stateFile: kept.health, started })
 
-  await start(core, rest, config, events, recording)
+  const leaveSocket = await start(core, rest, config, events, recording)
   const stopGivingBack = giveBackMemory(systemClock)
   events.emit(readyWith(config))
 
@@ -84,6 +85,7 @@ export async function runDaemon(
     reload: () => reloader.reload({ dryRun: false }),
     async close() {
       stopGivingBack()
+      leaveSocket()
       speaker.stop('chanter is stopping')
       await forwarding.stop()
       await rest.close()
@@ -167,20 +169,21 @@ function apiOf({ core, reloader, logs, counters, recording, stateFile, started }
   })
 }
 
-/** Forwarding first, sessions last: what an earlier process kept is in the desired state by then. */
+/** Forwarding first, sessions last: what an earlier process kept is in the desired state by then. Returns a function that leaves the API's socket to others. */
 async function start(
   { forwarding, speaker, keep }: Core,
   rest: FastifyInstance,
   config: Config,
   events: EventSink,
   recording: InputRecording,
-): Promise<void> {
+): Promise<() => void> {
   forwarding.start()
-  await listen(rest, config, forwarding, events)
+  const leaveSocket = await listen(rest, config, forwarding, events)
   disablePeers(config, speaker, recording)
   void keep('synced')
   recording.write({ type: 'started' })
   await speaker.start()
+  return leaveSocket
 }
 
 /** One daemon programs a kernel, and keeps a state; a stopping one is waited for. */
@@ -195,25 +198,33 @@ async function lockMachine(
   return lock
 }
 
-/** Opens the API; forwarding ends where that fails. */
+/** Opens the API; forwarding ends where that fails. Returns a function that ends what keeps its socket. */
 async function listen(
   rest: FastifyInstance,
   { api: { host, port, socket } }: Config,
   forwarding: NodeForwarding,
   events: EventSink,
-): Promise<void> {
+): Promise<() => void> {
   try {
     await rest.ready()
-    if (socket !== null) {
-      await listenOnUnixSocket(rest.fileServer, socket)
-      events.emit({ type: 'api-listening', address: socket.path, port: null })
-    }
+    if (socket !== null) await listenOnUnixSocket(rest.fileServer, socket)
+    if (socket !== null) events.emit({ type: 'api-listening', address: socket.path, port: null })
     if (host !== null) await listenAt(rest, { host, port }, events)
+    return socket === null ? () => {} : keepSocket(rest.fileServer, socket, events)
   } catch (error) {
     await rest.close()
     await forwarding.stop()
     throw error
   }
+}
+
+function keepSocket(server: Server, socket: UnixSocket, events: EventSink): () => void {
+  const { path } = socket
+  return keepUnixSocket(server, socket, systemClock.after, {
+    removed: () => events.emit({ type: 'api-socket-removed', path }),
+    restored: () => events.emit({ type: 'api-listening', address: path, port: null }),
+    failed: (reason) => events.emit({ type: 'api-socket-failed', path, reason }),
+  })
 }
 
 function readyWith({ api, bgp, evpn, ipvpn }: Config): DaemonEvent {

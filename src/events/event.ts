@@ -240,6 +240,8 @@ export type StateFileEvent =
 export type ApiEvent =
   /** A Unix socket has a path and no port. */
   | { readonly type: 'api-listening'; readonly address: string; readonly port: number | null }
+  | { readonly type: 'api-socket-removed'; readonly path: string }
+  | { readonly type: 'api-socket-failed'; readonly path: string; readonly reason: string }
   | {
       readonly type: 'api-request'
       readonly method: string

@@ -219,6 +219,16 @@ export const LOG_LINES = {
     message: 'recording cannot be written: make room, or start without --record',
   },
   'api-listening': { part: 'rest', level: 'info', message: 'API listening' },
+  'api-socket-removed': {
+    part: 'rest',
+    level: 'warn',
+    message: 'another program has removed the socket of the API; it is made anew',
+  },
+  'api-socket-failed': {
+    part: 'rest',
+    level: 'error',
+    message: 'the socket of the API cannot be made anew',
+  },
   'api-request': null,
   'request-refused': { part: 'rest', level: 'warn', message: 'request refused', limit: 'code' },
   'request-failed': { part: 'rest', level: 'error', message: 'request failed' },

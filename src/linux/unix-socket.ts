@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { chmodSync, chownSync, lstatSync, mkdirSync, readFileSync, unlinkSync } from 'node:fs'
+import { lstat } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { pathReason } from '../values/path-reason.ts'
@@ -15,6 +16,7 @@ export interface UnixSocket {
 /** sun_path of unix(7), less the NUL. */
 const MAX_PATH_OCTETS = 107
 const OWNER_ALONE = 0o177
+const CHECK_MS = 10_000
 
 /**
  * Has `server` listen on a Unix socket with that mode and group from its first moment on. Replaces the socket of a process that
@@ -30,6 +32,55 @@ export async function listenOnUnixSocket(server: Server, { path, mode, group }: 
   })
   if (gid !== null) setGroup(path, gid, `${group}`)
   chmodSync(path, mode)
+}
+
+/** What becomes of a socket that another program removes. */
+export interface SocketReports {
+  removed(): void
+  /** The server listens at the path again. */
+  restored(): void
+  /** It cannot, and tries again. */
+  failed(reason: string): void
+}
+
+/** Has the server listen at its path again where the socket is removed, within `CHECK_MS`. Returns a function that ends this. */
+export function keepUnixSocket(
+  server: Server,
+  socket: UnixSocket,
+  after: (ms: number, task: () => void) => () => void,
+  reports: SocketReports,
+): () => void {
+  let isEnded = false
+  let isLost = false
+  let cancel = after(CHECK_MS, check)
+  async function check(): Promise<void> {
+    const isGone = await isMissing(socket.path)
+    if (isEnded) return
+    if (isGone) {
+      if (!isLost) reports.removed()
+      isLost = true
+      server.close()
+      await listenOnUnixSocket(server, socket).then(
+        () => {
+          isLost = false
+          reports.restored()
+        },
+        (error: Error) => reports.failed(error.message),
+      )
+    }
+    if (!isEnded) cancel = after(CHECK_MS, check)
+  }
+  return () => {
+    isEnded = true
+    cancel()
+  }
+}
+
+function isMissing(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => false,
+    ({ code }) => code === 'ENOENT' || code === 'ENOTDIR',
+  )
 }
 
 async function bind(server: Server, path: string): Promise<void> {

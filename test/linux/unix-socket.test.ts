@@ -1,10 +1,12 @@
 import { once } from 'node:events'
-import { lstatSync, renameSync, statSync } from 'node:fs'
+import { lstatSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { listenOnUnixSocket } from '../../src/linux/unix-socket.ts'
+import { keepUnixSocket, listenOnUnixSocket } from '../../src/linux/unix-socket.ts'
 import { temporaryFiles } from '../support/files.ts'
+import { until } from '../support/until.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 const OWN_GROUP = `${process.getgid?.()}`
 
@@ -69,6 +71,42 @@ test('that of a process that runs is refused and goes on answering', async () =>
     `another process listens on ${path}: stop it, or name another path`,
   )
   expect(await answer(path)).toBe('answer')
+})
+
+test('a socket that was removed with its directory is made anew, as often as that happens, and until the end', async () => {
+  const path = join(temporaryFiles({}), 'run', 'api')
+  const clock = new VirtualClock()
+  const server = newServer()
+  const socket = { path, mode: 0o620, group: null }
+  await listenOnUnixSocket(server, socket)
+  const seen: string[] = []
+  const end = keepUnixSocket(server, socket, (ms, task) => clock.after(ms, task), {
+    removed: () => void seen.push('removed'),
+    restored: () => void seen.push('restored'),
+    failed: (reason) => void seen.push(reason),
+  })
+  const checked = async (...reports: readonly unknown[]) => {
+    await until('it is checked', () => {
+      clock.advance(10_000)
+      return seen.length >= reports.length
+    })
+    expect(seen.splice(0, reports.length)).toEqual(reports)
+  }
+  for (let i = 0; i < 2; i++) {
+    rmSync(dirname(path), { recursive: true })
+    await checked('removed', 'restored')
+    expect([await answer(path), statSync(path).mode & 0o777]).toEqual(['answer', 0o620])
+  }
+  rmSync(dirname(path), { recursive: true })
+  writeFileSync(dirname(path), 'no directory')
+  await checked('removed', expect.stringMatching(/EEXIST|ENOTDIR/))
+  rmSync(dirname(path))
+  await until('it is made anew', () => {
+    clock.advance(10_000)
+    return seen.at(-1) === 'restored'
+  })
+  expect(await answer(path)).toBe('answer')
+  end()
 })
 
 test('a file that is no socket stays', async () => {
