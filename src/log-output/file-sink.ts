@@ -19,8 +19,8 @@ const TO_APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | 
 const CHECK_MS = 1000
 
 /**
- * Appends to a file, and rotates it. A file without rotation is opened anew when another program has moved or removed it. When either fails,
- * the present file stays in use.
+ * Appends to a file, and rotates it. It is opened anew when another program has moved or removed it. When either fails, the present file stays in
+ * use.
  */
 export class FileSink implements Sink {
   private readonly path: string
@@ -30,8 +30,10 @@ export class FileSink implements Sink {
   private octets: number
   /** When it is rotated by time, in epoch milliseconds. */
   private due = Number.POSITIVE_INFINITY
-  /** In epoch milliseconds. */
+  /** Of the path, in epoch milliseconds. */
   private lastCheck = Number.NEGATIVE_INFINITY
+  /** To rotate, if that failed. */
+  private lastAttempt = Number.NEGATIVE_INFINITY
   /** Why the path has another file than ours, or none; null where it has ours. */
   private misplaced: string | null = null
 
@@ -77,27 +79,32 @@ export class FileSink implements Sink {
     return this.misplaced
   }
 
-  /** Rotates the file, or opens it anew, where that is due. */
+  /** Rotates the file, or opens it anew, where that is due; if that fails, what is written goes on into the present file. */
   private async renew(octets: number): Promise<void> {
-    const { rotation } = this
     const now = Date.now()
-    // the time of day may have been set back
-    if (Math.abs(now - this.lastCheck) < CHECK_MS) return
-    try {
-      if (rotation.by === 'none') {
-        this.lastCheck = now
-        if (await this.isMoved()) await this.reopen()
-        this.misplaced = null
-      } else if (this.isDue(octets, now)) {
-        this.lastCheck = now // should it fail
-        await shiftFiles(this.path, rotation.files)
-        await this.reopen()
-        this.lastCheck = Number.NEGATIVE_INFINITY
-      }
-    } catch (error) {
-      // what is written goes on into the present file
-      if (rotation.by === 'none') this.misplaced = (error as Error).message
+    if (!isRecent(this.lastCheck, now)) {
+      this.lastCheck = now
+      this.misplaced = await this.follow().then(
+        () => null,
+        (error: Error) => error.message,
+      )
     }
+    if (this.isDue(octets, now) && !isRecent(this.lastAttempt, now)) {
+      this.lastAttempt = now
+      await this.rotate().catch(() => {})
+    }
+  }
+
+  /** Opens the path anew where another program has moved or removed the file. */
+  private async follow(): Promise<void> {
+    if (await this.isMoved()) await this.reopen()
+  }
+
+  private async rotate(): Promise<void> {
+    if (this.rotation.by === 'none') return
+    await shiftFiles(this.path, this.rotation.files)
+    await this.reopen()
+    this.lastAttempt = Number.NEGATIVE_INFINITY
   }
 
   private isDue(octets: number, now: number): boolean {
@@ -122,4 +129,9 @@ export class FileSink implements Sink {
     this.octets = fresh.octets
     this.due = fresh.due
   }
+}
+
+/** Whether so little time has passed that it is too early for the next time; the time of day may have been set back. */
+function isRecent(last: number, now: number): boolean {
+  return Math.abs(now - last) < CHECK_MS
 }

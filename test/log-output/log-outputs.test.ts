@@ -83,19 +83,24 @@ describe('a file', () => {
   })
 
   test.each([
-    ['moved', 1000],
-    ['removed', 1000],
-    ['moved', -3_600_000],
-  ])('that was %s is opened anew without a signal, %i ms later by the time of day', async (state, ms) => {
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
-    const { path, write, read } = fileOutput({ by: 'none' })
-    await write('one\n')
-    if (state === 'moved') renameSync(path, `${path}.old`)
-    else rmSync(path)
-    vi.setSystemTime(Date.now() + ms)
-    await write('two\n')
-    expect([read(), read('.old')]).toEqual(['two\n', state === 'moved' ? 'one\n' : null])
-  })
+    ['moved', 1000, { by: 'none' }],
+    ['removed', 1000, { by: 'none' }],
+    ['moved', -3_600_000, { by: 'none' }],
+    ['removed', 1000, { by: 'size', maxOctets: 1000, files: 1 }],
+    ['removed', 1000, { by: 'interval', unit: 'Hours', count: 1, files: 1 }],
+  ] as const)(
+    'that was %s is opened anew %i ms later by the time of day, rotation %j',
+    async (state, ms, rotation) => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
+      const { path, write, read } = fileOutput(rotation)
+      await write('one\n')
+      if (state === 'moved') renameSync(path, `${path}.old`)
+      else rmSync(path)
+      vi.setSystemTime(Date.now() + ms)
+      await write('two\n')
+      expect([read(), read('.old')]).toEqual(['two\n', state === 'moved' ? 'one\n' : null])
+    },
+  )
 
   test('that was moved and cannot be opened anew is a failure until it can; no line is lost', async () => {
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() })
