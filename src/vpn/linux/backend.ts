@@ -91,7 +91,7 @@ export class LinuxBackend implements VpnBackend {
       this.evpnDevices.claim(devices, id)
       return this.macVrf({ id, vni, suffix, devices }, mayBeStale)
     } catch (error) {
-      this.evpnDevices.releaseSuffix(suffix)
+      this.evpnDevices.releaseSuffix(suffix, id)
       throw error
     }
   }

@@ -16,6 +16,7 @@ interface ChosenDevices {
 export class EvpnDevices {
   private readonly dataplane: Dataplane
   private readonly vtep: Vtep
+  /** The instance that has a bridge or VXLAN device, or that its name is kept for. */
   private readonly users = new Map<string, string>()
   private readonly suffixes = new Set<string>()
 
@@ -28,11 +29,13 @@ export class EvpnDevices {
   takeSuffix(id: string): string {
     const suffix = nameSuffix(id, (candidate) => this.isSuffixTaken(candidate))
     this.suffixes.add(suffix)
+    this.users.set(vxlanName(suffix), id)
     return suffix
   }
 
-  releaseSuffix(suffix: string): void {
+  releaseSuffix(suffix: string, id: string): void {
     this.suffixes.delete(suffix)
+    this.forget(vxlanName(suffix), id)
   }
 
   /**
@@ -56,7 +59,9 @@ export class EvpnDevices {
         'LINUXBR_UNUSABLE',
         `linuxbr: VXLAN device ${found?.name} of VNI ${vni} in ${linuxBridge} cannot be used: ${reason}. Change it, or delete it for chanter to make one`,
       )
-    const left = found ?? (named?.vni === vni ? named : undefined)
+    const left = [found, named?.vni === vni ? named : undefined].find(
+      (link) => link && !this.isOthers(link.name, id),
+    )
     const leftBridge = linuxBridge === null ? await this.bridgeLeftWith(left, id) : undefined
     const bridge = linuxBridge ?? (await this.adopted(leftBridge, bridgeName(suffix)))
     const vxlan = await this.adopted(left, vxlanName(suffix))
@@ -84,27 +89,42 @@ export class EvpnDevices {
     return this.users.get(bridge)
   }
 
-  /** Throws `RequestError` where another instance has the bridge. */
-  claim({ bridge }: MacVrfDevices, instance: string): void {
+  /** Throws `RequestError` where another instance has one of them. */
+  claim({ bridge, vxlan }: MacVrfDevices, instance: string): void {
     const user = this.users.get(bridge)
     if (user !== undefined && user !== instance)
       throw new RequestError('LINUXBR_UNUSABLE', `linuxbr: ${bridge} ${inUse(user)}`)
+    if (this.isOthers(vxlan, instance))
+      throw new RequestError(
+        'LINUXBR_UNUSABLE',
+        `linuxbr: VXLAN device ${vxlan} in ${bridge} is now that of VPN instance ${this.users.get(vxlan)}: try again`,
+      )
     this.users.set(bridge, instance)
+    this.users.set(vxlan, instance)
   }
 
   /** As `claim`, for an instance of an earlier daemon, of which two may share a bridge. */
-  reclaim({ bridge }: MacVrfDevices, suffix: string, instance: string): void {
+  reclaim({ bridge, vxlan }: MacVrfDevices, suffix: string, instance: string): void {
     this.suffixes.add(suffix)
-    if (!this.users.has(bridge)) this.users.set(bridge, instance)
+    for (const name of [bridge, vxlan]) if (!this.users.has(name)) this.users.set(name, instance)
   }
 
-  release({ bridge }: MacVrfDevices, suffix: string, instance: string): void {
-    this.suffixes.delete(suffix)
-    if (this.users.get(bridge) === instance) this.users.delete(bridge)
+  release({ bridge, vxlan }: MacVrfDevices, suffix: string, instance: string): void {
+    this.releaseSuffix(suffix, instance)
+    for (const name of [bridge, vxlan]) this.forget(name, instance)
+  }
+
+  private forget(name: string, instance: string): void {
+    if (this.users.get(name) === instance) this.users.delete(name)
   }
 
   private isSuffixTaken(suffix: string): boolean {
-    return this.suffixes.has(suffix) || this.users.has(bridgeName(suffix))
+    const names = [bridgeName(suffix), vxlanName(suffix)]
+    return this.suffixes.has(suffix) || names.some((name) => this.users.has(name))
+  }
+
+  private isOthers(name: string, instance: string): boolean {
+    return (this.users.get(name) ?? instance) !== instance
   }
 
   /** The interface with the name that bagpipe-bgp gives the instance's VXLAN device, where chanter gives it another. */
