@@ -67,6 +67,8 @@ export interface ObservedEntry<E extends TableEntry = TableEntry> {
   readonly isPartial?: boolean
   /** Whether setting the entry does not change it: it has to be removed before. */
   readonly isStuck?: boolean
+  /** Of a bridge's entry: whether it only lacks what the second of two messages sets. */
+  readonly isHalfSet?: boolean
   /** Of an address: whether it is as bagpipe-bgp sets that of a gateway on a port, with a broadcast address. */
   readonly isLeft?: boolean
   /** Of a flood entry: the list of its device lacks our mark, since another program began it. */

@@ -105,7 +105,14 @@ export class Notices implements ChangeListener {
 
   /** Whether the device wants an entry of that identity. `isOfBridge`: it is a bridge's entry, and setting does not change one without our mark. */
   private handle(device: Device, observed: ObservedEntry, present: boolean, isOfBridge: boolean): boolean {
-    const { entry, marked, external = false, isPartial = false, isStuck = false } = observed
+    const {
+      entry,
+      marked,
+      external = false,
+      isPartial = false,
+      isStuck = false,
+      isHalfSet = false,
+    } = observed
     const table = device.tables.get(entry.kind)
     if (present && isStuck) table?.stick(entry)
     const wanted = table?.find(entry)
@@ -118,7 +125,7 @@ export class Notices implements ChangeListener {
     // it is to be set in any case
     if (table.isOvertaken(wanted)) return true
     const isHeld = (marked || external || !table.isMarked) && (isPartial || table.holds(entry))
-    if (present && isOfBridge && !isHeld) table.stick(wanted)
+    if (present && isOfBridge && !isHeld && !isHalfSet) table.stick(wanted)
     this.compare(wanted, present && isHeld, isPartial ? PART : '')
     return true
   }

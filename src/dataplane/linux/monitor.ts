@@ -1,7 +1,7 @@
-import type { ChangeListener } from '../driver.ts'
+import type { ChangeListener, ObservedEntry } from '../driver.ts'
 import * as k from './constants.ts'
 import { readAddress, readSettingsOf } from './decode-ip.ts'
-import { readNeighbour } from './decode-neighbour.ts'
+import { type NeighbourMessage, readNeighbour } from './decode-neighbour.ts'
 import type { Links } from './links.ts'
 import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
@@ -58,6 +58,8 @@ export class Monitor {
   readonly counter: RemovalCounter | null
   /** Which notifications are muted. */
   private muted = 'false '
+  /** The entry of a bridge that the last message about one showed half set. */
+  private half: { readonly bridge: string; readonly observed: ObservedEntry } | null = null
 
   constructor({
     links,
@@ -96,9 +98,9 @@ export class Monitor {
 
   poll(): void {
     if (this.routeMonitor.poll()) this.listener.routesChanged()
-    for (let i = 0; i < DATAGRAMS_A_POLL; i++) {
+    for (let i = 0; i < DATAGRAMS_A_POLL + Number(this.half !== null); i++) {
       const received = this.socket.receive()
-      if (received === 'nothing') return
+      if (received === 'nothing') return this.reportHalf()
       if (received === 'overrun') this.overrun()
       else for (const message of messages(this.socket.bytes, received)) this.handle(message)
     }
@@ -166,9 +168,26 @@ export class Monitor {
         if (seen === undefined) return
         const present = message.type === k.RTM_NEWNEIGH
         if (seen.bridge === null) this.listener.entryChanged(seen.observed, present)
-        else if (!present || !seen.isHalfSet) this.listener.fdbChanged(seen.bridge, seen.observed, present)
+        else this.handleBridged(seen.bridge, seen, present)
       }
     }
+  }
+
+  /** An entry that shows half set is reported unless the next message shows the rest: this process sets both at once. */
+  private handleBridged(bridge: string, seen: NeighbourMessage, present: boolean): void {
+    const isHalfSet = present && seen.isHalfSet === true
+    const isRest =
+      present && !isHalfSet && this.half !== null && isOfOneMac(this.half.observed, seen.observed)
+    if (isRest) this.half = null
+    else this.reportHalf()
+    if (isHalfSet) this.half = { bridge, observed: seen.observed }
+    else this.listener.fdbChanged(bridge, seen.observed, present)
+  }
+
+  private reportHalf(): void {
+    const { half } = this
+    this.half = null
+    if (half !== null) this.listener.fdbChanged(half.bridge, { ...half.observed, isHalfSet: true }, true)
   }
 
   private overrun(): void {
@@ -201,4 +220,8 @@ export class Monitor {
         this.listener.entryChanged({ entry: { kind: 'mpls-interface', device: each }, marked: false }, false)
     }
   }
+}
+
+function isOfOneMac({ entry: a }: ObservedEntry, { entry: b }: ObservedEntry): boolean {
+  return a.device === b.device && 'mac' in a && 'mac' in b && a.mac === b.mac
 }
