@@ -4,16 +4,18 @@ import { keyOf } from './agent.ts'
 import { type Node, networksOf } from './machines.ts'
 import { endpointOf } from './networks.ts'
 import { advertisedMac } from './oracle.ts'
+import { AS } from './topology.ts'
 
 /**
  * Whether the routes of an endpoint are known where it is attached next, or to the reflectors: with route target constraint they were
- * sent only where they were asked for.
+ * sent only where they were asked for. Its own node asks for them too if reflectors return its memberships, as they do to clients alone.
  */
 export function isKnown(nodes: readonly Node[], { wish, from, to }: Evacuated): boolean {
   const [earlier, later] = [nodes[from]!, nodes[to]!]
   const targets = networksOf(earlier, 'evpn').get(wish.network)?.[0]?.exportTargets ?? []
   const isMesh = later.site.peers.includes(earlier.address)
-  return (isMesh ? [later] : nodes).some(({ agent }) =>
+  const asking = nodes.filter((node) => node !== earlier || node.site.as === AS)
+  return (isMesh ? [later] : asking).some(({ agent }) =>
     [...agent.attached()].some(({ importTargets }) => importTargets.some((one) => targets.includes(one))),
   )
 }
