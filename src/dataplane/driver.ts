@@ -140,8 +140,11 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   rename(device: string, name: string): Eventual<boolean>
   /** Sets a link up; call it when the link is enslaved. */
   setUp(device: string): Eventual<Refusal | null>
-  /** Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. */
-  removeDevice(entry: DeviceEntry): Eventual<Refusal | null>
+  /**
+   * Deletes an owned link, or takes a port out of its bridge or VRF if it is in it, and leaves it down. `enslaved`: index of the interface that was the
+   * port; it goes down even if another program has taken it out.
+   */
+  removeDevice(entry: DeviceEntry, enslaved?: number | null): Eventual<Refusal | null>
   /** Deletes owned links, as `removeDevice` does one, with as few requests as the kernel allows. */
   removeLinks(entries: readonly LinkEntry[]): Eventual<Refused>
   link(name: string): Eventual<Link | undefined>

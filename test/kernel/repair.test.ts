@@ -93,6 +93,21 @@ function isThere(entry: Entry): boolean {
   }
 }
 
+test.each([
+  ['its bridge was deleted', 'ip link del br0'],
+  ['it was taken out of its bridge', 'ip link set tap1 nomaster'],
+])(
+  'a port that is detached just when %s does not stay up as an interface of the host',
+  async (_what, command) => {
+    await begin({})
+    run('ip link set tap1 up')
+    run(command)
+    for (const entry of everything) dataplane.unwant(entry)
+    await dataplane.gone(everything)
+    expect(lab.driver.link('tap1')).toMatchObject({ master: null, up: false })
+  },
+)
+
 const MISCHIEFS: [string, () => void][] = [
   ['a remote MAC is deleted', () => lab.forget(e.remote(2))],
   ['a remote MAC is sent elsewhere', () => lab.overwrite(e.remote(2, '192.0.2.99'))],

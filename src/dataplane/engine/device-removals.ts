@@ -196,9 +196,12 @@ export class DeviceRemovals implements Closable {
   private removePortAs(names: ReadonlySet<string>, device: Device, leavingPort: PortEntry): Eventual<void> {
     let refusal: Refusal | null = null
     const removals = [...names].map((name) =>
-      whenAnswered(orLost(this.driver.removeDevice({ ...leavingPort, device: name })), (one) => {
-        refusal ??= one
-      }),
+      whenAnswered(
+        orLost(this.driver.removeDevice({ ...leavingPort, device: name }, device.enslaved)),
+        (one) => {
+          refusal ??= one
+        },
+      ),
     )
     return whenAnswered(allAnswered(removals), () => {
       // a port that is wanted again is set up again

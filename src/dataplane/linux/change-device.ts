@@ -30,8 +30,8 @@ export class DeviceChanger {
     return isPortEntry(entry) ? linuxPort(entry.kind).set(entry, this.tools) : this.setLink(entry)
   }
 
-  remove(entry: DeviceEntry): Refusal | null {
-    if (isPortEntry(entry)) return linuxPort(entry.kind).remove(entry, this.tools)
+  remove(entry: DeviceEntry, enslaved: number | null): Refusal | null {
+    if (isPortEntry(entry)) return linuxPort(entry.kind).remove(entry, this.tools, enslaved)
     return this.remover.remove([entry]).get(0) ?? null
   }
 

@@ -185,8 +185,8 @@ export class LinuxDriver implements Driver {
     return this.deviceChanger.setUp(device)
   }
 
-  removeDevice(entry: DeviceEntry): Refusal | null {
-    return this.deviceChanger.remove(entry)
+  removeDevice(entry: DeviceEntry, enslaved: number | null = null): Refusal | null {
+    return this.deviceChanger.remove(entry, enslaved)
   }
 
   removeLinks(entries: readonly LinkEntry[]): Eventual<Refused> {

@@ -63,7 +63,8 @@ export interface LinuxPortDefinition<E extends PortEntry> {
   readonly kind: E['kind']
   /** Returns why it was refused, if it was. */
   set(entry: E, tools: DeviceTools): Refusal | null
-  remove(entry: E, tools: DeviceTools): Refusal | null
+  /** `enslaved`: index of the interface that was the port, if known. Another program may have taken it out since. */
+  remove(entry: E, tools: DeviceTools, enslaved: number | null): Refusal | null
   /** The node settings that it needs besides those of its link. */
   settingsOf?(link: Link): readonly Setting[]
 }

@@ -6,7 +6,7 @@ import * as k from '../constants.ts'
 import { setMaster, setUp } from '../encode.ts'
 import { firstOf } from '../requests.ts'
 import type { DeviceTools, LinuxPortDefinition } from './link-definition.ts'
-import { releasePort } from './release-port.ts'
+import { isAlone, releasePort } from './release-port.ts'
 
 /** A port of a bridge. */
 export const port: LinuxPortDefinition<Port> = {
@@ -29,11 +29,12 @@ export const port: LinuxPortDefinition<Port> = {
     const blocked = firstOf(requests.send())
     return blocked ?? (isMoved ? null : forward(link.name, tools))
   },
-  remove({ device, bridge, external }, { requests, links }) {
+  remove({ device, bridge, external }, { requests, links }, enslaved) {
     const link = links.get(device)
-    if (link?.master !== bridge) return null
+    if (link === undefined || (link.master !== bridge && !isAlone(link, enslaved))) return null
     const master = external ? links.get(bridge) : undefined
     if (master === undefined || isOwned(master)) return releasePort(link, { requests, links })
+    if (link.master === null) return null
     resetPortOptions(requests, link)
     return firstOf(requests.send())
   },

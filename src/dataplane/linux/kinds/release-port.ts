@@ -19,3 +19,8 @@ export function releasePort(
   setMaster(requests, link.index, 0)
   return firstOf(requests.send())
 }
+
+/** Whether the interface that was the port has no master: another program deleted that, or took the port out. */
+export function isAlone({ index, master }: Link, enslaved: number | null): boolean {
+  return master === null && index === enslaved
+}

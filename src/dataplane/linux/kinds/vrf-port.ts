@@ -5,7 +5,7 @@ import { setMaster, setUp } from '../encode.ts'
 import { firstOf } from '../requests.ts'
 import { portSettingsOf } from '../sysctl.ts'
 import type { LinuxPortDefinition } from './link-definition.ts'
-import { releasePort } from './release-port.ts'
+import { isAlone, releasePort } from './release-port.ts'
 import { isTunnel } from './tunnel.ts'
 
 /** A port of a VRF, with its settings. */
@@ -34,9 +34,9 @@ export const vrfPort: LinuxPortDefinition<VrfPort> = {
     if (isMoved && !isOwned(link)) setUp(requests, link.index, true)
     return firstOf(requests.send())
   },
-  remove({ device, vrf }, { requests, links, sysctls, isolation }) {
+  remove({ device, vrf }, { requests, links, sysctls, isolation }, enslaved) {
     const link = links.get(device)
-    if (link?.master !== vrf) return null
+    if (link === undefined || (link.master !== vrf && !isAlone(link, enslaved))) return null
     const refusal = releasePort(link, { requests, links })
     if (refusal !== null) return refusal
     sysctls.restore(device, portSettingsOf(link), link.index)
