@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { identity } from '../../src/dataplane/kinds/index.ts'
+import type { Entry } from '../../src/dataplane/model.ts'
 import { refusal } from '../support/refusal.ts'
 import { dataplane, everything, lab, restart, want } from './engine-setup.ts'
 import * as e from './entries.ts'
@@ -116,6 +117,21 @@ describe('a failing entry', () => {
     dataplane.unwant(e.flood('192.0.2.2'))
     lab.clock.advance(1000)
     expect(lab.holds(e.flood('192.0.2.2'))).toBe(false)
+  })
+
+  test('a bridge stays until its port is out', async () => {
+    await want(...everything)
+    const masters: (string | null | undefined)[] = []
+    const noteMaster = (op: string, entry: Entry): boolean => {
+      if (op === 'remove' && entry.kind === 'bridge') masters.push(lab.driver.link('tap1')?.master)
+      return false
+    }
+    lab.driver.fail(noteMaster, refused)
+    lab.driver.fail((op, entry) => op === 'remove' && identity(entry) === identity(e.tapPort), refused, 3)
+    for (const entry of everything) dataplane.unwant(entry)
+    await lab.until(() => lab.indexOf('br0') === undefined)
+    expect(masters).toEqual([null])
+    expect(lab.driver.link('tap1')).toMatchObject({ up: false })
   })
 
   test('a link whose removal fails is removed later', async () => {

@@ -11,6 +11,7 @@ import type { Device } from './device.ts'
 import type { Exceptions } from './exceptions.ts'
 import { orAllLost, orLost, thrownByClock } from './lost-answers.ts'
 import { PLACING_ORDER } from './placement.ts'
+import type { PortsByMaster } from './ports-by-master.ts'
 
 /** Ports removed in one turn. */
 const PORTS_A_TURN = 4
@@ -32,8 +33,8 @@ export interface RemovalDependencies {
 /** Devices whose link or port may have to be removed; ports go first, bridges last, and links of a kind together. */
 export class DeviceRemovals implements Closable {
   readonly all = new Set<Device>()
-  /** Devices in bridges named by the agent that could not be removed, because another program has a port there. */
-  private readonly refused = new Set<Device>()
+  /** Bridges and VRFs that cannot be removed yet: another program has a port in one that the agent named, or a port of ours could not be taken out. */
+  private readonly occupied = new Set<Device>()
   private readonly driver: Driver
   private readonly exceptions: Exceptions
   private readonly events: EventSink
@@ -95,8 +96,8 @@ export class DeviceRemovals implements Closable {
   }
 
   /** Removes some devices; `isAwaited`: an attachment is waiting to be programmed, so links may be deleted later. */
-  takeAway(isAwaited: boolean): Eventual<void> {
-    const some = this.next()
+  takeAway(isAwaited: boolean, ports: PortsByMaster): Eventual<void> {
+    const some = this.next().filter((device) => !this.isOccupied(device, ports))
     const going = some.filter(({ leavingLink, isUnwanted }) => leavingLink !== null && isUnwanted)
     this.isHeldBack = going.length > 0 && (this.deleting !== null || !this.pace.isTime(isAwaited))
     if (this.isHeldBack) return undefined
@@ -111,6 +112,14 @@ export class DeviceRemovals implements Closable {
     return whenAnswered(allAnswered(left), () => {
       for (const device of others) this.conclude(device)
     })
+  }
+
+  /** Defers a bridge or VRF with a port that could not be taken out: that would become an interface of the host that is up. */
+  private isOccupied(device: Device, ports: PortsByMaster): boolean {
+    if (device.leavingLink === null || ![...ports.of(device.name)].some(isLeavingPort)) return false
+    this.all.delete(device)
+    this.occupied.add(device)
+    return true
   }
 
   /** An external bridge that is wanted as a port meanwhile stays, without what made it a bridge of ours. */
@@ -142,14 +151,14 @@ export class DeviceRemovals implements Closable {
 
   private conclude(device: Device): void {
     device.settleLeaving()
-    if (device.leavingLink !== null && isExternal(device.leavingLink)) this.refused.add(device)
+    if (device.leavingLink !== null && isExternal(device.leavingLink)) this.occupied.add(device)
     this.left(device)
   }
 
-  /** Other programs may have taken their ports out of a bridge that is to be removed. */
+  /** Ports may have left a bridge or VRF that is to be removed. */
   tryAgain(): void {
-    for (const device of this.refused) this.add(device)
-    this.refused.clear()
+    for (const device of this.occupied) this.add(device)
+    this.occupied.clear()
   }
 
   /** A link that occupies what a new link needs is deleted at once, without waiting for its turn. */
@@ -205,7 +214,9 @@ export class DeviceRemovals implements Closable {
     )
     return whenAnswered(allAnswered(removals), () => {
       // a port that is wanted again is set up again
-      if (device.leavingPort === leavingPort && this.hasGone(leavingPort, refusal)) device.portRemoved()
+      if (device.leavingPort !== leavingPort || !this.hasGone(leavingPort, refusal)) return
+      device.portRemoved()
+      this.tryAgain()
     })
   }
 
@@ -237,4 +248,9 @@ export class DeviceRemovals implements Closable {
     else this.fail(entry, refusal)
     return refusal === null
   }
+}
+
+/** Whether only its port is to be removed: a link that is deleted leaves its master with that. */
+function isLeavingPort({ leavingPort, leavingLink }: Device): boolean {
+  return leavingPort !== null && leavingLink === null
 }

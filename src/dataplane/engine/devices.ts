@@ -193,7 +193,7 @@ export class Devices {
     for (const devices of [this.unplaced.unfinished(), this.dumps.open])
       for (const device of devices)
         if (this.removals.all.has(device) && this.isUnplaced(device)) return undefined
-    return this.removals.takeAway(isAwaited)
+    return this.removals.takeAway(isAwaited, this.ports)
   }
 
   /** The device has nothing left to set or remove. */
@@ -217,7 +217,7 @@ export class Devices {
   linksChanged(names: ReadonlySet<string>): Eventual<void> {
     if (names.size === 0) return undefined
     this.dependents.changed(names, this.all.values())
-    // a port may have left a bridge that is to be removed
+    // a port may have left a bridge or VRF that is to be removed
     this.removals.tryAgain()
     return this.changes.handle(names)
   }
