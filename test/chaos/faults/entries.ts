@@ -30,8 +30,8 @@ export const entriesDeleted: Fault = {
   async start(_world, node, random) {
     const gone = random.some(await entriesOf(node))
     for (const { program, words } of gone) {
-      if (program === 'bridge') await node.bridge('fdb', 'del', ...words)
-      else await node.ip('neighbour', 'del', ...words)
+      if (program === 'bridge') await node.bridge('fdb', 'del', ...words).catch(isGone)
+      else await node.ip('neighbour', 'del', ...words).catch(isGone)
     }
     const [first] = gone
     return {
@@ -97,7 +97,7 @@ async function forEach<T>(items: readonly T[], act: (item: T) => Promise<void>):
   for (const item of items) await act(item)
 }
 
-/** The agent may have detached the last VM of the network meanwhile, or the same fault may have ended twice. */
+/** The agent may have moved a VM, or detached the last one of the network meanwhile, or the same fault may have ended twice. */
 function isGone({ message }: Error): void {
   if (!/Cannot find device|No such device|No such file or directory/.test(message)) throw new Error(message)
 }
