@@ -15,9 +15,11 @@ import { ip, peerConfig } from '../support/speakers.ts'
 const OURS = '10.77.0.1'
 const THEIRS = '10.77.0.11'
 
+type Side = 'outgoing' | 'incoming'
+
 /**
- * The kernel's TCP, which holds back what the peer sends until both sides have made a connection: then the OPENs of both
- * come first.
+ * The kernel's TCP, which holds back what the peer sends until both sides have made a connection. Then the OPENs of both come first, that of the
+ * survivor before the other: a KEEPALIVE on the other one could establish it at the peer, which would close the survivor.
  */
 class Crossing {
   outgoing: Connection | null = null
@@ -25,33 +27,40 @@ class Crossing {
   readonly transport: Transport = {
     connect: (options, handlers) => {
       this.connects++
-      this.outgoing = tcpTransport.connect(options, this.held(handlers))
+      this.outgoing = tcpTransport.connect(options, this.held('outgoing', handlers))
       return this.outgoing
     },
     listen: (at, accept) => tcpTransport.listen(at, this.accepting(accept)),
   }
   connects = 0
-  private readonly opens = new Map<ConnectionHandlers, () => void>()
+  private readonly survivor: Side
+  private readonly opens = new Map<Side, () => void>()
   private readonly waiting: (() => void)[] = []
   private isOpen = false
+
+  constructor(survivor: Side) {
+    this.survivor = survivor
+  }
 
   private accepting(accept: Accept): Accept {
     return (connection) => {
       const handlers = accept(connection)
       if (handlers === null) return null
       this.incoming = connection
-      return this.held(handlers)
+      return this.held('incoming', handlers)
     }
   }
 
-  private held(handlers: ConnectionHandlers): ConnectionHandlers {
+  private held(side: Side, handlers: ConnectionHandlers): ConnectionHandlers {
     const framer = new Framer()
     const inOrder = (event: () => void): void => {
       if (this.isOpen) return event()
-      if (this.opens.has(handlers)) this.waiting.push(event)
-      else this.opens.set(handlers, event)
+      if (this.opens.has(side)) this.waiting.push(event)
+      else this.opens.set(side, event)
       if (this.opens.size < 2) return
       this.isOpen = true
+      this.opens.get(this.survivor)?.()
+      this.opens.delete(this.survivor)
       for (const next of [...this.opens.values(), ...this.waiting]) next()
     }
     return {
@@ -95,7 +104,7 @@ describe('of two connections made at once with FRR', () => {
         '',
       ].join('\n'),
     )
-    const crossing = new Crossing()
+    const crossing = new Crossing(survivor)
     const speaker = new Speaker(
       {
         ...SPEAKER_DEFAULTS,
