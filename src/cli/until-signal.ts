@@ -68,11 +68,14 @@ function inTurn(task: () => Promise<void>): () => Promise<void> {
     isDue = true
     if (isRunning) return
     isRunning = true
-    while (isDue) {
-      isDue = false
-      await task()
+    try {
+      while (isDue) {
+        isDue = false
+        await task()
+      }
+    } finally {
+      isRunning = false
     }
-    isRunning = false
   }
 }
 

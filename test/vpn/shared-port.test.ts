@@ -36,7 +36,7 @@ async function wait(clock: VirtualClock, steps: number): Promise<void> {
 const detach = (node: TestNode, { instanceId }: { readonly instanceId: string }) =>
   node.detach({ instanceId, type: 'ipvpn', ip: ip('192.168.20.1') })
 
-/** What is wanted once all is over, in words; in the kernel, too. */
+/** The desired entries after the last answer, in words, and that the kernel holds the same. */
 function outcome({ clock, node }: ReturnType<typeof newNode>): string[] {
   clock.advance(10_000)
   expect(node.isInStep).toBe(true)
