@@ -28,7 +28,8 @@ interface Burst {
 
 interface Figures {
   readonly first: Burst
-  readonly again: Burst
+  /** Why there is none, where the daemon stopped half-way. */
+  readonly again: Burst | string
   /** The most memory of the first burst. */
   readonly bytesPerRoute: number
   /** The longest that nothing came from the daemon. */
@@ -51,7 +52,7 @@ async function measure(
     const watcher = new Watcher(host.namespace)
     const first = await burst(offer, watcher, pids)
     const bytesPerRoute = (memory(pids, 'VmHWM') - before) / routes
-    const again = await burst(offer, watcher, pids)
+    const again = await burst(offer, watcher, pids).catch((error: Error) => error.message)
     const { longestSilence: silence } = offer
     watcher.close()
     offer.close()
@@ -177,7 +178,7 @@ const print = (line: string) => process.stdout.write(`${line}\n`)
 function show(who: string, { first, again, bytesPerRoute, silence }: Figures, kernel: KernelLimit): void {
   const limit = { advertise: kernel.set, withdraw: kernel.remove }
   print(`${who} ${seconds(first)}: ${ratios(first, limit)} to the kernel's limit`)
-  print(`  again ${seconds(again)}: ${ratios(again, limit)}`)
+  print(`  again ${typeof again === 'string' ? again : `${seconds(again)}: ${ratios(again, limit)}`}`)
   print(`  ${Math.round(bytesPerRoute)} bytes a route, longest silence ${silence.toFixed(1)} s`)
 }
 
@@ -188,7 +189,7 @@ for (let round = 0; round < rounds; round++) {
   show('chanter', ours, limit)
   const alone = await measure(chanter(false))
   show('chanter without forwarding_thread', alone, limit)
-  print(`  with it, ${ratios(ours.first, alone.first)} to without, again ${ratios(ours.again, alone.again)}`)
+  print(`  with it, ${ratios(ours.first, alone.first)} to without`)
   if (!existsSync(FRR)) continue
   const theirs = await measure(frr).catch((error: Error) => error.message)
   if (typeof theirs === 'string') print(`FRR ${theirs}`)
