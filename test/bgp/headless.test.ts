@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { AsSegmentType } from '../../src/bgp/attribute/values.ts'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { GracefulRestart } from '../../src/bgp/message/capability.ts'
 import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
@@ -35,6 +36,9 @@ describe('without any session (headless)', () => {
     held = new Collector()
     local.subscribe(held, RED)
   })
+
+  /** Of a route that a reflector passes on. */
+  const REFLECTED = { originatorId: 0x0a4d0015, clusterList: [1] }
 
   const connect = (from: string): RawPeer => {
     const peer = RawPeer.connect(network.transport, ip(from), ip('10.77.0.13'), 179).behave()
@@ -92,7 +96,7 @@ describe('without any session (headless)', () => {
       })
     const before = withRestart(false)
     clock.advance(100)
-    advertise(before, [MAC1], null, { originatorId: 0x0a4d0015, clusterList: [1] })
+    advertise(before, [MAC1], null, REFLECTED)
     advertise(before, [MAC2])
     cut(B)
     const after = withRestart(true)
@@ -105,8 +109,42 @@ describe('without any session (headless)', () => {
     expect(held.routes.size).toBe(0)
   })
 
+  test('routes of the peer itself are gone soon after its End-of-RIB', () => {
+    advertise(connect(B), [MAC1])
+    cut(B)
+    end(connect(B), ROUTE_TARGET, EVPN)
+    clock.advance(11_000)
+    expect(held.routes.size).toBe(0)
+  })
+
+  test('an external peer may have to receive what it passes on first', () => {
+    const external = openOf({
+      as: 64513,
+      capabilities: { ...openOf().capabilities, fourOctetAs: 64513 },
+    })
+    void local.setPeers([peerConfig(B, { passive: true, as: 64513, external: 'accept' })])
+    const again = () => {
+      const peer = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave(external)
+      clock.advance(100)
+      return peer
+    }
+    const before = again()
+    const through = (...asns: number[]) => ({
+      asPath: [{ type: AsSegmentType.Sequence, asns }],
+      localPref: null,
+    })
+    advertise(before, [MAC1], null, through(64513))
+    advertise(before, [MAC2], null, through(64513, 64514))
+    cut(B)
+    end(again(), ROUTE_TARGET, EVPN)
+    clock.advance(11_000)
+    expect([...held.routes.values()].map(({ nlri }) => nlri)).toEqual([macRoute(B, MAC2, null)])
+    clock.advance(181_000)
+    expect(held.routes.size).toBe(0)
+  })
+
   test('a peer that is back is not believed too early: it may have to receive from others first', () => {
-    advertise(connect(B), [MAC1, MAC2])
+    advertise(connect(B), [MAC1, MAC2], null, REFLECTED)
     cut(B)
     const again = connect(B)
     advertise(again, [MAC2])
@@ -118,7 +156,7 @@ describe('without any session (headless)', () => {
   })
 
   test('nor is its route refresh (RFC 7313)', () => {
-    advertise(connect(B), [MAC1])
+    advertise(connect(B), [MAC1], null, REFLECTED)
     cut(B)
     const capabilities = { ...openOf().capabilities, enhancedRouteRefresh: true }
     const again = RawPeer.connect(network.transport, ip(B), ip('10.77.0.13'), 179).behave({ capabilities })
@@ -179,7 +217,7 @@ describe('without any session (headless)', () => {
     held.routeGone = () => {
       goneAt = clock.now()
     }
-    advertise(connect(B), [MAC1])
+    advertise(connect(B), [MAC1], null, REFLECTED)
     cut(B)
     const again = connect(B)
     clock.advance(50_000)

@@ -234,3 +234,10 @@ function originOf({ set, source }: Route): number | null {
 export function originatorOf({ set }: Route): number | null {
   return set.attributes.originatorId ?? null
 }
+
+/** Whether the peer that it is from is where it begins, and did not get it from another speaker. */
+export function isOfPeerItself(route: Route): boolean {
+  const { attributes } = route.set
+  const isOfItsAs = (as: number) => as === route.source.peer?.as
+  return originatorOf(route) === null && (attributes.asPath ?? []).every(({ asns }) => asns.every(isOfItsAs))
+}

@@ -3,7 +3,7 @@ import { END_OF_RIB_WAIT_SECONDS } from '../constants.ts'
 import { type Family, ROUTE_TARGET, VPN_FAMILIES } from '../family.ts'
 import type { Capabilities } from '../message/capability.ts'
 import type { Rib } from './rib.ts'
-import { markStale, originatorOf, type Source } from './route.ts'
+import { isOfPeerItself, markStale, type Source } from './route.ts'
 
 /** A peer that filters by our memberships may send End-of-RIB before it has read them, as GoBGP does. */
 export const MEMBERSHIP_SETTLE_MS = 10_000
@@ -108,11 +108,13 @@ export class StaleRoutes {
 
   /** The peer has advertised the whole family again. */
   endOfRib(family: Family): void {
-    if (this.stale.has(family) && !this.endedAt.has(family)) this.endedAt.set(family, this.clock.now())
-    if (this.headless.has(family)) this.relieve(family)
-    else if (this.stale.has(family) && this.isConstrained && VPN_FAMILIES.has(family)) {
-      this.settle(family, MEMBERSHIP_SETTLE_MS, () => this.ended(family))
-    } else if (this.stale.has(family)) this.ended(family)
+    if (!this.stale.has(family)) return
+    if (!this.endedAt.has(family)) this.endedAt.set(family, this.clock.now())
+    if (this.isConstrained && VPN_FAMILIES.has(family))
+      this.settle(family, MEMBERSHIP_SETTLE_MS, () =>
+        this.ended(family, HEADLESS_SETTLE_MS - MEMBERSHIP_SETTLE_MS),
+      )
+    else this.ended(family, HEADLESS_SETTLE_MS)
   }
 
   /** The peer, or another one, has advertised the family: after a delay it can be relied on. */
@@ -137,14 +139,14 @@ export class StaleRoutes {
   }
 
   /**
-   * A restarted peer has sent End-of-RIB: the rest of its own routes is removed (RFC 4724 §4.2). A reflector may send it before its
+   * A peer that is back has sent End-of-RIB: the rest of its own routes is removed (RFC 4724 §4.2). A reflector may send it before its
    * other clients are back, as FRR does: routes that it passed on stay a while where there is no other peer.
    */
-  private ended(family: Family): void {
+  private ended(family: Family, settleMs: number): void {
     if (this.context.headlessMs(family) <= 0) return this.release(family)
-    this.rib.sweepStale(this.source, family, (route) => originatorOf(route) === null)
+    this.rib.sweepStale(this.source, family, isOfPeerItself)
     this.headless.add(family)
-    this.relieve(family)
+    this.relieve(family, settleMs)
   }
 
   private restartTimeOver(): void {
