@@ -41,6 +41,9 @@ const HTTP: ServerOptions = {
   requireHostHeader: false,
 }
 
+/** A client may end its side after its last request, and is still answered (RFC 9112 §9.6). Node has this as a property alone. */
+const HALF_OPEN = { httpAllowHalfOpen: true } as const
+
 /** How many connections the API accepts: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
 export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8')): number {
   const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
@@ -100,6 +103,7 @@ export function apiServer(
   tls: () => ServerTls | null = () => null,
 ): Server {
   const server = createServer(HTTP, limitPipelining(handler))
+  Object.assign(server, HALF_OPEN)
   server.setTimeout(TIMEOUTS.silence)
   // expectations beside `100-continue` may be ignored (RFC 9110 §10.1.1)
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
