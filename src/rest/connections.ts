@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { ErrorCode } from '../api/errors.ts'
 import { errorBody } from './errors.ts'
 import { addHandshakes, type ServerTls } from './handshakes.ts'
+import { readAbsoluteForm } from './request-target.ts'
 
 /** Maximum connections: agents and operators are few. */
 const MAX_CONNECTIONS = 256
@@ -102,7 +103,13 @@ export function apiServer(
   limit: ConnectionLimit,
   tls: () => ServerTls | null = () => null,
 ): Server {
-  const server = createServer(HTTP, limitPipelining(handler))
+  const server = createServer(
+    HTTP,
+    limitPipelining((request, response) => {
+      readAbsoluteForm(request)
+      handler(request, response)
+    }),
+  )
   Object.assign(server, HALF_OPEN)
   server.setTimeout(TIMEOUTS.silence)
   // expectations beside `100-continue` may be ignored (RFC 9110 §10.1.1)

@@ -65,3 +65,31 @@ describe('a client that ends its side of the connection after its request is ans
     expect(await exchange('')).toBe('')
   })
 })
+
+describe('a target in absolute form, as through a proxy', () => {
+  const get = (target: string, header: string) => exchange(`GET ${target} HTTP/1.1\r\n${header}\r\n\r\n`)
+  const HOST = 'host: localhost'
+
+  test.each([
+    'http://localhost:8082/ping',
+    'HTTP://127.0.0.1/ping',
+    'https://[::1]:8082/ping.json?x=http://y/',
+  ])('is answered: %s', async (target) => {
+    expect(await get(target, HOST)).toMatch(/^HTTP\/1.1 200 /)
+  })
+
+  test.each(['http://localhost', 'http://localhost?x=1'])('is / without a path: %s', async (target) => {
+    expect(await get(target, HOST)).toMatch(/^HTTP\/1.1 200 .*\r\n\r\n\{\}$/s)
+  })
+
+  test('has the host that counts, not the Host header', async () => {
+    expect(await get('http://evil.example/ping', HOST)).toMatch(/^HTTP\/1.1 403 .*evil.example/s)
+    expect(await get('http://localhost:1234/looking-glass', 'host: evil.example')).toContain(
+      'http://localhost:1234/looking-glass/',
+    )
+  })
+
+  test('needs a Host header as well', async () => {
+    expect(await get('http://localhost/ping', 'accept: */*')).toMatch(/^HTTP\/1.1 400 /)
+  })
+})
