@@ -218,7 +218,12 @@ export type StateFileEvent =
       readonly attachments: number
     }
   | {
-      readonly type: 'state-of-another-boot' | 'state-older' | 'state-changed' | 'state-kept-again'
+      readonly type:
+        | 'state-of-another-boot'
+        | 'state-older'
+        | 'state-changed'
+        | 'state-kept-again'
+        | 'state-incomplete'
       readonly file: string
     }
   | { readonly type: 'state-not-kept'; readonly file: string; readonly reason: string }

@@ -182,6 +182,12 @@ export const LOG_LINES = {
   },
   'state-not-kept': { part: 'state', level: 'error', message: 'state file cannot be written' },
   'state-kept-again': { part: 'state', level: 'warn', message: 'state file written again' },
+  'state-incomplete': {
+    part: 'state',
+    level: 'error',
+    message:
+      'the daemon ends, and the state file may lack the latest changes: attach again after the next start',
+  },
   'state-entry-not-kept': {
     part: 'state',
     level: 'error',

@@ -100,12 +100,16 @@ export class StateFile {
     return Promise.race([this.next, this.stall])
   }
 
-  /** Waits for the write under way, or tries once more where the last one failed, unless the disk does not answer; nothing is written after it. */
+  /**
+   * Waits for the write under way, or tries once more where the last one failed, unless the disk does not answer; nothing is written after it. A
+   * disk that does not answer takes no `.outdated` either: only the log can tell that changes are missing.
+   */
   async close(): Promise<void> {
     if (this.failing && !this.isStalled) await this.retry()
     while (this.saving !== null && !this.isStalled) await Promise.race([this.saving, this.stall])
     this.closed = true
     this.cancelCheck()
+    if (this.failing) this.events.emit({ type: 'state-incomplete', file: this.path })
     if (!this.isStalled) await this.file?.close()
   }
 

@@ -62,10 +62,11 @@ test('a disk that does not answer is reported, and what waits for it goes on; al
   expect(events.at(-1)).toEqual({ type: 'state-kept-again', file: path })
 })
 
-test('a disk that does not answer holds up no end of the daemon', async () => {
-  const { clock, file, goOn, save } = hanging()
+test('a disk that does not answer holds up no end of the daemon, which reports that the latest changes are not kept', async () => {
+  const { path, clock, events, file, goOn, save } = hanging()
   const [saved, closed] = [save(pending('eth1')), file.close()]
   clock.advance(PATIENCE_MS)
   await Promise.all([saved, closed])
+  expect(events.at(-1)).toEqual({ type: 'state-incomplete', file: path })
   goOn()
 })
