@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
+import { readRegularFile } from './regular-file.ts'
 
 /** The maximum of the kernel (TCP_MD5SIG_MAXKEYLEN). */
 const MAX_KEY_OCTETS = 80
@@ -12,7 +13,7 @@ export class KeyFile {
   /** Throws where the file cannot be read, or holds no key of 1 to 80 octets: one that is no text would become another key. */
   constructor(path: string) {
     this.path = path
-    const content = readFileSync(path)
+    const content = readRegularFile(path)
     if (!isUtf8(content)) throw new Error(`${path} is no text in UTF-8`)
     this.#key = content.toString().replace(/[\r\n]+$/, '')
     const octets = Buffer.byteLength(this.#key)

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readRegularFile } from './regular-file.ts'
 
 /** Certificates or a key in a file (RFC 7468). Logs and JSON show the file's path instead. */
 export class PemFile {
@@ -8,7 +8,7 @@ export class PemFile {
   /** Throws where the file cannot be read, or holds no PEM. */
   constructor(path: string) {
     this.path = path
-    this.#text = readFileSync(path, 'utf8')
+    this.#text = readRegularFile(path).toString()
     if (!this.#text.includes('-----BEGIN ')) throw new Error(`${path} holds no line -----BEGIN`)
   }
 

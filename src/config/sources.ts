@@ -1,9 +1,10 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { remedyFor } from '../values/path-reason.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigError } from './finding.ts'
 import { type ConfigText, joinTexts, parseIni, textOf } from './ini.ts'
+import { NoRegularFile, readRegularFile } from './regular-file.ts'
 
 export const DEFAULT_FILE = '/etc/bagpipe-bgp/bgp.conf'
 
@@ -24,7 +25,7 @@ export function readSources(
   const read = joinTexts([...files, textOf(variables)])
   if (sources.some(({ kind }) => kind === 'file')) return read
   try {
-    return joinTexts([parseIni(readFileSync(defaultFile, 'utf8'), defaultFile), read])
+    return joinTexts([parse(defaultFile), read])
   } catch (error) {
     if ((sources.length > 0 || variables.length > 0) && code(error) === 'ENOENT') return read
     throw unreadable(
@@ -35,9 +36,13 @@ export function readSources(
   }
 }
 
+function parse(path: string): ConfigText {
+  return parseIni(readRegularFile(path).toString(), path)
+}
+
 function readFile(path: string): ConfigText {
   try {
-    return parseIni(readFileSync(path, 'utf8'), path)
+    return parse(path)
   } catch (error) {
     throw unreadable(error, `configuration file ${path}`, 'check its path')
   }
@@ -53,6 +58,7 @@ function readDirectory(path: string): ConfigText {
 }
 
 function unreadable(error: unknown, what: string, advice: string): unknown {
+  if (error instanceof NoRegularFile) return new ConfigError(`${what} is no regular file: ${advice}`)
   if (error instanceof ConfigError || code(error) === undefined) return error
   const why = code(error) === 'ENOENT' ? 'does not exist' : `cannot be read (${code(error)})`
   return new ConfigError(`${what} ${why}: ${remedyFor(code(error)) ?? advice}`)

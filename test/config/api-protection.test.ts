@@ -85,6 +85,7 @@ describe('certificates that cannot be used are found before the daemon starts', 
     ],
     ['that is not there', { tls_cert_file: '/nowhere.pem' }, /ENOENT.*expected the path of a PEM file/],
     ['that is no PEM', { tls_cert_file: '/proc/version' }, /\/proc\/version holds no line -----BEGIN/],
+    ['that is a device', { tls_cert_file: '/dev/full' }, /\/dev\/full is no regular file/],
     ['that is broken', { tls_cert_file: broken }, /cannot be used with tls_key_file/],
     ['whose CAs are broken', { tls_client_ca_file: broken }, /tls_client_ca_file = .* holds no certificate/],
   ])('one %s', (_, changes, message) => {

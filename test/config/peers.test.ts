@@ -8,7 +8,7 @@ import { parseIni } from '../../src/config/ini.ts'
 import { exposed } from '../../src/config/key-file.ts'
 import { interpret } from '../../src/config/load.ts'
 import { formatIp } from '../../src/values/address.ts'
-import { temporaryFiles } from '../support/files.ts'
+import { fifo, temporaryFiles } from '../support/files.ts'
 
 const BASE = '[BGP]\nlocal_address = 192.0.2.11\nmy_as = 64512\npeers = 192.0.2.1, 192.0.2.2\n'
 const KEY = 'correct horse battery staple'
@@ -141,6 +141,11 @@ describe('a key', () => {
       ),
     )
   })
+})
+
+test('a FIFO is no key, and is not waited for', () => {
+  const path = fifo(KEY)
+  expect(() => load(`md5_key_file = ${path}\n`)).toThrow(`${path} is no regular file; expected the path`)
 })
 
 describe('mistakes', () => {

@@ -5,7 +5,7 @@ import { ConfigError } from '../../src/config/finding.ts'
 import { interpret } from '../../src/config/load.ts'
 import { configSchema, optionsOf } from '../../src/config/schema.ts'
 import { type ConfigSource, readSources } from '../../src/config/sources.ts'
-import { temporaryFiles } from '../support/files.ts'
+import { fifo, temporaryFiles } from '../support/files.ts'
 
 const files = {
   'a.conf': '[A]\nx=a',
@@ -44,13 +44,20 @@ test.each([
     'no configuration: /nowhere/bgp.conf does not exist: write it ([BGP] local_address and my_as are enough to start), name another file with --config-file, or set CHANTER_LOCAL_ADDRESS and CHANTER_MY_AS',
   ],
   [[{ kind: 'file', path: '/nowhere/a' }], 'configuration file /nowhere/a does not exist: check its path'],
-  [[{ kind: 'file', path: '/etc' }], 'configuration file /etc cannot be read (EISDIR): check its path'],
+  [[{ kind: 'file', path: '/etc' }], 'configuration file /etc is no regular file: check its path'],
   [
     [{ kind: 'directory', path: '/nowhere' }],
     'configuration directory /nowhere does not exist: check its path',
   ],
 ] as const)('%j cannot be read', (sources, message) => {
   expect(() => readSources(sources, '/nowhere/bgp.conf')).toThrow(new ConfigError(message))
+})
+
+test('a FIFO is no configuration file, and /dev/null is an empty one', () => {
+  const path = fifo('[A]\nx=a')
+  const refusal = `configuration file ${path} is no regular file: check its path`
+  expect(() => values([{ kind: 'file', path }])).toThrow(new ConfigError(refusal))
+  expect(values([{ kind: 'file', path: '/dev/null' }])).toEqual([])
 })
 
 describe('the environment', () => {

@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,4 +10,13 @@ export function temporaryFiles(files: Readonly<Record<string, string>>): string 
   onTestFinished(() => rmSync(directory, { recursive: true }))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text)
   return directory
+}
+
+/** The path of a FIFO into which another program writes a text, until the test is over. */
+export function fifo(text: string): string {
+  const path = join(temporaryFiles({}), 'fifo')
+  execFileSync('mkfifo', [path])
+  const writer = spawn('sh', ['-c', 'exec printf %s "$1" > "$2"', 'sh', text, path])
+  onTestFinished(() => void writer.kill())
+  return path
 }
