@@ -38,6 +38,8 @@ export class NoAnswer extends Error {
   }
 }
 
+/** Of an answer that is none of a daemon. */
+const SHOWN_CHARACTERS = 80
 /** An attach may wait for the kernel, but a request to a daemon in trouble must still end. */
 const TIMEOUT_MS = 60_000
 
@@ -100,10 +102,36 @@ function exchange(server: Server, path: string, body: unknown): Promise<Answer> 
   })
 }
 
-/** The JSON of an answer, whose type the caller knows. Throws the daemon's message where it is not 200. */
-export function jsonOf<T>(answer: Answer): T {
+/** The object of an answer, which has these members. Throws the daemon's message where it is not 200. */
+export function objectOf<T extends object>(answer: Answer, ...members: readonly (keyof T & string)[]): T {
+  const read = jsonOf(answer)
+  if (!hasMembers(read, members)) throw strange(answer)
+  return read as T
+}
+
+/** The list of an answer, whose items have these members. Throws the daemon's message where it is not 200. */
+export function listOf<T extends object>(answer: Answer, ...members: readonly (keyof T & string)[]): T[] {
+  const read = jsonOf(answer)
+  if (!Array.isArray(read) || !read.every((item) => hasMembers(item, members))) throw strange(answer)
+  return read
+}
+
+function jsonOf(answer: Answer): unknown {
   if (answer.status !== 200) throw new Error(complaint(answer))
   return parsed(answer)
+}
+
+function hasMembers(value: unknown, members: readonly string[]): boolean {
+  return typeof value === 'object' && value !== null && members.every((member) => member in value)
+}
+
+/** Another program answers at the address, or another version. */
+function strange({ body }: Answer): Error {
+  const start = body.slice(0, SHOWN_CHARACTERS)
+  const shown = start === body ? body : `${start}...`
+  return new Error(
+    `the answer is none of a chanter daemon of this version: ${shown}: is that the right address?`,
+  )
 }
 
 /** The JSON at `path`, whose type the caller knows. Throws when the answer is not 200. */
@@ -133,6 +161,16 @@ function reason(error: unknown): string {
 /** The message of an answer that is not 200: its description where it has one. */
 export function complaint({ status, body }: Answer): string {
   return `${status}: ${describe(body)}`
+}
+
+/** What an error of the daemon says; null where the answer is none of a daemon. */
+export function descriptionOf({ body }: Answer): string | null {
+  try {
+    const { description } = JSON.parse(body)
+    return typeof description === 'string' ? description : null
+  } catch {
+    return null
+  }
 }
 
 function describe(body: string): string {

@@ -1,6 +1,6 @@
 import type { Options } from 'yargs'
 import type { ListedOption } from '../api/config.ts'
-import { fetchJson, type Server } from '../client.ts'
+import { listOf, request, type Server } from '../client.ts'
 import { ConfigError, messagesOf } from '../config/finding.ts'
 import type { ConfigText } from '../config/ini.ts'
 import type { ConfigOrigin } from '../config/load.ts'
@@ -84,7 +84,14 @@ async function read(from: ConfigOrigin): Promise<ConfigText | null> {
 }
 
 async function showRunning(server: Server, asJson: boolean): Promise<void> {
-  await printOptions(await fetchJson<ListedOption[]>(server, '/config'), asJson)
+  const options = listOf<ListedOption>(
+    await request(server, '/config'),
+    'section',
+    'option',
+    'value',
+    'source',
+  )
+  await printOptions(options, asJson)
 }
 
 function printOptions(options: readonly ListedOption[], asJson: boolean): Promise<void> {

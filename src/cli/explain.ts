@@ -1,6 +1,6 @@
 import type { Options } from 'yargs'
 import type { Explanation } from '../api/explain.ts'
-import { jsonOf, request } from '../client.ts'
+import { objectOf, request } from '../client.ts'
 import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
@@ -9,6 +9,7 @@ import { print } from './print.ts'
 import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
 const NOWHERE = 1
+const ANSWERED = ['address', 'instances', 'routes', 'quarantined', 'dropped'] as const
 
 const options = {
   instance: {
@@ -38,7 +39,7 @@ export const explain = command({
     })
     const server = serverOf(args, args.port)
     await asking(async () => {
-      const explanation = jsonOf<Explanation>(await request(server, `/explain?${query}`))
+      const explanation = objectOf<Explanation>(await request(server, `/explain?${query}`), ...ANSWERED)
       await print(
         args.json ? JSON.stringify(explanation, null, 2) : explanationText(printableValue(explanation)),
       )

@@ -1,6 +1,6 @@
 import type { Options } from 'yargs'
 import type { PeerSummary } from '../api/peers.ts'
-import { complaint, fetchJson, request, type Server } from '../client.ts'
+import { listOf, objectOf, request, type Server } from '../client.ts'
 import { suggest } from '../config/suggest.ts'
 import { printableValue } from '../values/controls.ts'
 import { CliError, command } from './command.ts'
@@ -8,6 +8,7 @@ import { peerTable } from './peer-table.ts'
 import { print } from './print.ts'
 import { jsonOption, portOption, serverOf, serverOptions } from './server-options.ts'
 
+const LISTED = ['id', 'as', 'state', 'since', 'routes'] as const
 const ACTIONS = ['list', 'enable', 'disable', 'reset', 'refresh']
 
 const options = {
@@ -40,7 +41,10 @@ export const peer = command({
     if (action === 'list') {
       if (address !== undefined || args.reason !== undefined)
         throw new CliError('chanter peer list takes neither an address nor a --reason')
-      return show(await fetchJson<PeerSummary[]>(server, '/looking-glass/bgp/peers'), args.json)
+      return show(
+        listOf<PeerSummary>(await request(server, '/looking-glass/bgp/peers'), ...LISTED),
+        args.json,
+      )
     }
     if (address === undefined) throw new CliError(`which peer? chanter peer ${action} ADDRESS`)
     await show([await order(server, action, address, args.reason)], args.json)
@@ -50,8 +54,7 @@ export const peer = command({
 async function order(server: Server, action: string, address: string, reason?: string): Promise<PeerSummary> {
   const path = `/bgp/peers/${encodeURIComponent(address)}/${action}`
   const answer = await request(server, path, reason === undefined ? {} : { reason })
-  if (answer.status !== 200) throw new CliError(complaint(answer))
-  return JSON.parse(answer.body)
+  return objectOf<PeerSummary>(answer, ...LISTED)
 }
 
 function show(peers: readonly PeerSummary[], json: boolean): Promise<void> {

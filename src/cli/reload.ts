@@ -1,7 +1,7 @@
 import type { Options } from 'yargs'
-import { ERRORS, type ErrorAnswer } from '../api/errors.ts'
+import { ERRORS } from '../api/errors.ts'
 import type { ReloadReport } from '../api/reload.ts'
-import { jsonOf, request } from '../client.ts'
+import { descriptionOf, objectOf, request } from '../client.ts'
 import { asking } from './asking.ts'
 import { command } from './command.ts'
 import { print } from './print.ts'
@@ -28,13 +28,14 @@ export const reload = command({
     asking(async () => {
       const path = `/reload?dry_run=${args['dry-run']}`
       const answer = await request(serverOf(args, args.port), path, {})
-      if (answer.status === UNUSABLE) return refused(JSON.parse(answer.body))
-      const report = jsonOf<ReloadReport>(answer)
+      const refusal = answer.status === UNUSABLE ? descriptionOf(answer) : null
+      if (refusal !== null) return refused(refusal)
+      const report = objectOf<ReloadReport>(answer, 'peers', 'options', 'warnings')
       await print(args.json ? JSON.stringify(report, null, 2) : reloadText(report))
     }),
 })
 
-function refused({ description }: ErrorAnswer): void {
+function refused(description: string): void {
   for (const finding of description.split('\n')) process.stderr.write(`chanter: ${finding}\n`)
   process.exitCode = 1
 }

@@ -1,7 +1,7 @@
 import type { Options } from 'yargs'
 import type { ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
 import type { StatusSummary } from '../api/status.ts'
-import { jsonOf, request, type Server } from '../client.ts'
+import { listOf, objectOf, request, type Server } from '../client.ts'
 import { printableValue } from '../values/controls.ts'
 import { asking } from './asking.ts'
 import { CliError, command } from './command.ts'
@@ -11,6 +11,8 @@ import { entriesText, isProved, settingsText, summaryText, verifiedText } from '
 
 /** Exit codes that a monitoring system distinguishes from no answer. */
 const WRONG = 1
+/** What the page needs. */
+const SUMMARY = ['ok', 'problems', 'version', 'started', 'sessions', 'routes'] as const
 /** Maximum failed entries on the page itself. */
 const SHOWN = 10
 
@@ -77,11 +79,11 @@ export const status = command({
 })
 
 async function alive(server: Server): Promise<void> {
-  await print(JSON.stringify(jsonOf(await request(server, '/healthz'))))
+  await print(JSON.stringify(objectOf<{ readonly ok: true }>(await request(server, '/healthz'), 'ok')))
 }
 
 async function summarize(server: Server, json: boolean): Promise<boolean> {
-  const summary = jsonOf<StatusSummary>(await request(server, '/status'))
+  const summary = objectOf<StatusSummary>(await request(server, '/status'), ...SUMMARY)
   if (json) await print(JSON.stringify(summary, null, 2))
   else {
     await print(summaryText(printableValue(summary)))
@@ -116,17 +118,19 @@ async function list(server: Server, { failed, instance, json }: Listing): Promis
 
 async function entries(server: Server, filter: Record<string, string>): Promise<ListedEntry[]> {
   const query = new URLSearchParams(filter).toString()
-  return jsonOf(await request(server, `/status/entries${query === '' ? '' : `?${query}`}`))
+  const answer = await request(server, `/status/entries${query === '' ? '' : `?${query}`}`)
+  return listOf<ListedEntry>(answer, 'entry', 'state', 'instances')
 }
 
 async function listSettings(server: Server, json: boolean): Promise<boolean> {
-  const settings = jsonOf<ListedSetting[]>(await request(server, '/status/settings'))
+  const settings = listOf<ListedSetting>(await request(server, '/status/settings'), 'name', 'value', 'fits')
   await print(json ? JSON.stringify(settings, null, 2) : settingsText(printableValue(settings)))
   return settings.every(({ fits }) => fits)
 }
 
 async function verify(server: Server, json: boolean): Promise<boolean> {
-  const verified = jsonOf<VerificationAnswer>(await request(server, '/status/verify', {}))
+  const answer = await request(server, '/status/verify', {})
+  const verified = objectOf<VerificationAnswer>(answer, 'entries', 'faults', 'outdated', 'unreadable')
   await print(json ? JSON.stringify(verified, null, 2) : verifiedText(printableValue(verified)))
   return isProved(verified)
 }
