@@ -38,4 +38,16 @@ export class Destination implements Keyed {
     this.known = null
     return known
   }
+
+  /** Whether another best route was last notified. */
+  get isAhead(): boolean {
+    return this.isChanged && this.known !== this.best
+  }
+
+  /** As `notified`, but the destination still counts as changed: its turn comes later. */
+  notifiedEarly(): Route | null {
+    const { known } = this
+    this.known = this.best
+    return known
+  }
 }

@@ -48,7 +48,7 @@ export function exportPolicy(options: ExportOptions): ExportPolicy {
   const { rib, clusterId, isExternal, isAccepted } = options
   const shown = new WeakMap<AttributeSet, Map<number, Presented>>()
   return {
-    candidates: (family) => (clusterId === null ? rib.ownRoutes(family) : rib.best(family)),
+    candidates: (family) => (clusterId === null ? rib.notifiedOwn(family) : rib.notifiedBest(family)),
     select(best) {
       if ((isExternal && !isAccepted) || isOpaque(best.nlri)) return null
       const route = best.family === ROUTE_TARGET ? membershipFor(best, options) : best

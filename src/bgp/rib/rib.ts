@@ -5,7 +5,7 @@ import { ensure } from '../../values/map.ts'
 import { OctetMap } from '../../values/octet-map.ts'
 import { type Family, ROUTE_TARGET } from '../family.ts'
 import { keyWriter } from '../nlri/codec.ts'
-import { type Nlri, nlriCodec } from '../nlri/index.ts'
+import { type Nlri, nlriCodec, sameNlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Writer } from '../wire/writer.ts'
 import { AttributePool, type AttributeSet } from './attribute-pool.ts'
@@ -24,6 +24,7 @@ import {
   type Route,
   refreshRoute,
   removeRoute,
+  routesOf,
   type Source,
 } from './route.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -178,6 +179,22 @@ export class Rib {
     for (const { best } of this.table(family)) if (best !== null) yield best
   }
 
+  /** As `best`, each notified by then: a change that is taken back before its turn is never notified. */
+  *notifiedBest(family: Family): Iterable<Route> {
+    for (const destination of this.table(family)) {
+      this.notifyEarly(destination)
+      if (destination.best !== null) yield destination.best
+    }
+  }
+
+  /** Our own routes of a family, as `notifiedBest`. */
+  *notifiedOwn(family: Family): Iterable<Route> {
+    for (const route of this.ownRoutes(family)) {
+      this.notifyEarly(this.table(family).get(route)!)
+      yield route
+    }
+  }
+
   /** Our own routes of a family, as `best`. */
   ownRoutes(family: Family): Iterable<Route> {
     return present(this.ownTable(family))
@@ -293,8 +310,16 @@ export class Rib {
         if (current !== null) this.subscriptions.notifyAgain(current)
         return
       }
-      for (const listener of this.listeners) listener.bestChanged(known, current)
+      this.notifyListeners(known, current)
     })
+  }
+
+  private notifyEarly(destination: Destination): void {
+    if (destination.isAhead) this.notifyListeners(destination.notifiedEarly(), destination.best)
+  }
+
+  private notifyListeners(known: Route | null, current: Route | null): void {
+    for (const listener of this.listeners) listener.bestChanged(known, current)
   }
 
   /** Waits for the work under way at the time of the call. */
@@ -321,18 +346,4 @@ export class Rib {
       yield
     }
   }
-}
-
-function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {
-  for (const { routes } of sources) yield* routes.get(family) ?? []
-}
-
-/** Whether two NLRI of one key agree in the fields that are not part of it. */
-function sameNlri(a: Nlri, b: Nlri): boolean {
-  for (const field of Object.keys(a) as (keyof Nlri)[]) {
-    const left: unknown = a[field]
-    const right: unknown = b[field]
-    if (left !== right && typeof left !== 'object') return false
-  }
-  return true
 }

@@ -163,6 +163,11 @@ export function routeCountOf(source: Source, family: Family): number {
   return source.routes.get(family)?.size ?? 0
 }
 
+/** The routes of a family that any of the sources has. */
+export function* routesOf(sources: Iterable<Source>, family: Family): Generator<Route, void> {
+  for (const { routes } of sources) yield* routes.get(family) ?? []
+}
+
 /** Adds octets to, or subtracts them from, the source's memory use. */
 export function charge(source: Source, octets: number): void {
   own(source).octets += octets
