@@ -215,3 +215,20 @@ test('a route that is re-advertised with another label changes, with the same on
   }
   expect(labels).toEqual([32])
 })
+
+test.each([
+  [null, 64],
+  [64, null],
+])('a route that is re-advertised with the second label %s and then %s changes', (first, second) => {
+  const source = peer(1)
+  const labels: unknown[] = []
+  rib.listen({
+    bestChanged: (_, current) =>
+      labels.push(current !== null && 'label2' in current.nlri && current.nlri.label2),
+  })
+  for (const label2 of [first, second]) {
+    advertise(source, { ...mac(1), label2 } as Nlri)
+    clock.advance(1)
+  }
+  expect(labels).toEqual([first, second])
+})

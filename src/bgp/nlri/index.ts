@@ -29,12 +29,12 @@ export function nlriCodec(family: Family): NlriCodec<Nlri> | undefined {
   return byFamily.get(family)
 }
 
-/** Whether two NLRI of one key agree in the fields that are not part of it. */
+/** Whether two NLRI of one key agree in the fields that are not part of it; those that are objects are part of it. */
 export function sameNlri(a: Nlri, b: Nlri): boolean {
   for (const field of Object.keys(a) as (keyof Nlri)[]) {
     const left: unknown = a[field]
     const right: unknown = b[field]
-    if (left !== right && typeof left !== 'object') return false
+    if (left !== right && (left === null || typeof left !== 'object')) return false
   }
   return true
 }
