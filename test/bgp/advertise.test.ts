@@ -5,6 +5,7 @@ import { Afi, EVPN, type Family, VPNV4 } from '../../src/bgp/family.ts'
 import { type Capabilities, noCapabilities } from '../../src/bgp/message/capability.ts'
 import { decodeMessage } from '../../src/bgp/message/index.ts'
 import { writeReach } from '../../src/bgp/message/pack.ts'
+import { encodeRouteRefresh, RefreshKind } from '../../src/bgp/message/route-refresh.ts'
 import type { Update } from '../../src/bgp/message/update.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import type { VpnPrefix } from '../../src/bgp/nlri/vpn.ts'
@@ -121,6 +122,18 @@ describe('a route that just fits a message', () => {
     clock.advance(100)
     expect([advertised(speaker), withheld(speaker)]).toEqual([[], []])
   })
+})
+
+test('a route that fits no message counts once, however often the peer asks for it', () => {
+  const [speaker, peer] = connected([EVPN], { routeRefresh: true })
+  const { routesOut } = speaker.peers.get(ip(B))!
+  speaker.originate(source, EVPN, SHORT, bulk(5000))
+  clock.advance(100)
+  for (let i = 0; i < 3; i++) {
+    peer.send(encodeRouteRefresh({ family: EVPN, kind: RefreshKind.Request }))
+    clock.advance(100)
+  }
+  expect([withheld(speaker), routesOut.counters.withheld]).toEqual([[format(SHORT)], 1])
 })
 
 describe('VPN-IPv4 with an IPv6 next hop (RFC 8950 §4)', () => {

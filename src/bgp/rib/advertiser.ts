@@ -104,7 +104,7 @@ export class Advertiser {
       this.withhold(route, 'the peer takes no IPv6 next hop for VPN-IPv4 (RFC 8950 §4)')
       return null
     }
-    this.withheldRoutes.get(family)?.delete(key)
+    if (route === null) this.withheldRoutes.get(family)?.delete(key)
     return route
   }
 
@@ -140,7 +140,10 @@ export class Advertiser {
       if (left.has(index)) {
         this.withhold(route, `it fits no message of ${context.maxMessageLength} octets (RFC 4271 §9.2)`)
         unfit.push(route)
-      } else advertised.set(route.key, route)
+      } else {
+        advertised.set(route.key, route)
+        this.withheldRoutes.get(family)?.delete(route.key)
+      }
     }
   }
 
