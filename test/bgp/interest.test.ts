@@ -1,6 +1,9 @@
-import { beforeEach, expect, test } from 'vitest'
-import { membership, WILDCARD } from '../../src/bgp/nlri/route-target.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { REACHABLE } from '../../src/bgp/nlri/codec.ts'
+import { membership, routeTargetMembership, WILDCARD } from '../../src/bgp/nlri/route-target.ts'
 import { Interest } from '../../src/bgp/rib/interest.ts'
+import { Reader } from '../../src/bgp/wire/reader.ts'
+import { pack32 } from '../../src/values/bytes.ts'
 import { rt } from '../support/speakers.ts'
 
 const target = rt('64512:10')
@@ -47,4 +50,35 @@ test('a prefix of targets and an exact one are withdrawn each for itself', () =>
   interest.clear()
   expect(interest.covers([target])).toBe(false)
   for (const one of [half, membership(64512, target)]) expect(interest.add(one)).toBe(true)
+})
+
+describe('a membership covers', () => {
+  const covers = (octets: string, target: string): boolean => {
+    interest.add(routeTargetMembership.decode(new Reader(Buffer.from(octets, 'hex')), REACHABLE))
+    return interest.covers([rt(target)])
+  }
+
+  test.each([
+    ['everything when it is the wildcard', '00', '1.2.3.4:5', true],
+    ['everything of any origin AS alone', '200000fc00', '65000:1', true],
+    ['its own target', '600000fc000002fc000000004d', '64512:77', true],
+    ['no other', '600000fc000002fc000000004d', '64512:78', false],
+    ['the targets that begin alike', '500000fc000002fc000000', '64512:77', true],
+    ['those that differ within its length', '500000fc000002fc010000', '64512:77', false],
+    ['targets up to an odd bit', '5f0000fc000002fc000000004c', '64512:77', true],
+  ])('%s', (_, octets, target, expected) => expect(covers(octets, target)).toBe(expected))
+})
+
+test('what a look-up costs does not depend on how many memberships a peer has', () => {
+  const work = (memberships: number): number => {
+    interest.clear()
+    for (let i = 0; i < memberships; i++)
+      interest.add({ length: 64, octets: `${pack32(64512)}${pack32(i)}\0\0\0\0` })
+    const before = process.cpuUsage()
+    for (let i = 0; i < 200; i++) interest.covers([target])
+    const { user, system } = process.cpuUsage(before)
+    return user + system
+  }
+  work(1)
+  expect(work(50_000)).toBeLessThan(100_000 + 20 * work(1))
 })

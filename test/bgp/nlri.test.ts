@@ -13,10 +13,8 @@ import {
 } from '../../src/bgp/family.ts'
 import { keyOf, REACHABLE, WITHDRAWN } from '../../src/bgp/nlri/codec.ts'
 import { type Nlri, nlriCodec } from '../../src/bgp/nlri/index.ts'
-import { type Membership, membershipCovers } from '../../src/bgp/nlri/route-target.ts'
 import { Reader } from '../../src/bgp/wire/reader.ts'
 import { Writer } from '../../src/bgp/wire/writer.ts'
-import { rt } from '../support/speakers.ts'
 
 const RD = '00010a0000010007'
 const ESI = '00'.repeat(10)
@@ -324,19 +322,4 @@ describe('keys leave out what may change without a withdraw', () => {
     const codec = nlriCodec(EVPN)!
     expect(keyOf(codec, decode(EVPN, one) as never)).toBe(keyOf(codec, decode(EVPN, other) as never))
   })
-})
-
-describe('a membership covers', () => {
-  const covers = (octets: string, target: string): boolean =>
-    membershipCovers(decode(ROUTE_TARGET, octets) as Membership, rt(target))
-
-  test.each([
-    ['everything when it is the wildcard', '00', '1.2.3.4:5', true],
-    ['everything of any origin AS alone', '200000fc00', '65000:1', true],
-    ['its own target', '600000fc000002fc000000004d', '64512:77', true],
-    ['no other', '600000fc000002fc000000004d', '64512:78', false],
-    ['the targets that begin alike', '500000fc000002fc000000', '64512:77', true],
-    ['those that differ within its length', '500000fc000002fc010000', '64512:77', false],
-    ['targets up to an odd bit', '5f0000fc000002fc000000004c', '64512:77', true],
-  ])('%s', (_, octets, target, expected) => expect(covers(octets, target)).toBe(expected))
 })

@@ -27,11 +27,9 @@ export function membership(originAs: number, target: RouteTarget): Membership {
   return { length: FULL_LENGTH, octets: pack32(originAs) + target }
 }
 
-/** Whether the membership covers routes with this target; the origin AS plays no part in it. */
-export function membershipCovers({ length, octets }: Membership, target: RouteTarget): boolean {
-  if (length === FULL_LENGTH) return octets.endsWith(target)
-  const bits = Math.max(0, length - AS_BITS)
-  return maskPrefix(target, bits) === octets.slice(AS_BITS / 8)
+/** How many bits of a target the membership has; the origin AS plays no part in what it covers. */
+export function targetBits({ length }: Membership): number {
+  return Math.max(0, length - AS_BITS)
 }
 
 export const routeTargetMembership: NlriCodec<Membership> = {
