@@ -5,7 +5,7 @@ import { inconsistencies } from './consistency.ts'
 import { type ReadValues, readValues } from './draft.ts'
 import { ConfigError, type ConfigFinding, messagesOf } from './finding.ts'
 import { type Assignment, type ConfigText, joinTexts, textOf } from './ini.ts'
-import { type Known, knownOptions } from './known.ts'
+import { type Known, knownOptions, optionsIn } from './known.ts'
 import { type Given, locate } from './locate.ts'
 import { shownSection } from './option.ts'
 import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
@@ -72,7 +72,7 @@ export function checkConfig(text: ConfigText, interfaces: Interfaces = networkIn
     ...inconsistencies(text, located, values),
   ])
   const settings = shownSettings(known, located.given, values)
-  const assignments = assignmentsOf(located.given)
+  const assignments = assignmentsOf(known, located.given, settings)
   if (findings.some(({ severity }) => severity === 'error'))
     return { config: null, findings, settings, assignments }
 
@@ -119,8 +119,14 @@ function shownOptions(settings: Settings, peers: Peers, { sections, peerOptions 
   return { sections: Object.fromEntries(shown), peers: Object.fromEntries(ofPeers) }
 }
 
-function assignmentsOf(given: Given): Assignment[] {
+/** With the name of an interface replaced by the address that is in effect: the interface may have another one at the next reload. */
+function assignmentsOf(known: Known, given: Given, settings: readonly ShownSetting[]): Assignment[] {
   return [...given].flatMap(([section, options]) =>
-    [...options].map(([option, assignment]) => ({ ...assignment, section, option })),
+    [...options].map(([option, assignment]) => {
+      const all = { ...assignment, section, option }
+      if (!optionsIn(known, section).get(option)?.isLookedUp) return all
+      const setting = settings.find((one) => one.section === section && one.option === option)
+      return setting === undefined ? all : { ...all, value: String(setting.value) }
+    }),
   )
 }

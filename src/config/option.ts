@@ -20,6 +20,8 @@ export interface About {
   readonly follows?: readonly [section: string, option: string]
   /** Whether a text given to it may be a secret, which is shown nowhere. */
   readonly isSecret: (text: string) => boolean
+  /** The machine decides what a text given to it means; the displayed form means the same for good. */
+  readonly isLookedUp: boolean
 }
 
 /** The metadata that an option does not have from its type. */
@@ -53,6 +55,7 @@ export function required<T>(type: Type<T>, description: string): z.ZodType<T, st
     required: true,
     show: showing(type),
     isSecret: type.isSecret ?? (() => false),
+    isLookedUp: type.isLookedUp ?? false,
   })
 }
 
@@ -73,6 +76,7 @@ export function option<T, Fallback extends T | null | undefined>(
       fallback: showing(type)(fallback),
       show: showing(type),
       isSecret: type.isSecret ?? (() => false),
+      isLookedUp: type.isLookedUp ?? false,
       ...more,
     })
 }

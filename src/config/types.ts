@@ -30,6 +30,8 @@ export interface Type<T> {
   readonly show?: (value: T) => unknown
   /** Whether a wrong text may be a secret; by default none is. */
   readonly isSecret?: (text: string) => boolean
+  /** The machine decides what a text means. */
+  readonly isLookedUp?: true
 }
 
 export function shown<T>({ show }: Type<T>, value: T): unknown {
@@ -252,6 +254,7 @@ export function interfaceAddress(interfaces: Interfaces): Type<Ip> {
   return {
     ...address,
     allowed: 'an IPv4 or IPv6 address, or the name of an interface that has one',
+    isLookedUp: true,
     parse(value) {
       if (parseIp(value) !== undefined) return address.parse(value)
       const known = Object.keys(interfaces)
