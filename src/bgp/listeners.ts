@@ -60,6 +60,7 @@ export class Listeners implements Closable {
     this.dynamicPeers = dynamicPeers
     if (!this.isOpen || this.closed) return null
     const wanted = this.addresses()
+    this.failures = this.failures.filter(({ at }) => wanted.has(at.address))
     for (const [address, listener] of this.listeners) {
       if (wanted.has(address)) this.protect(address, listener)
       else {

@@ -200,4 +200,12 @@ describe('setPeers', () => {
     await set(peerConfig(A), peerConfig(B))
     expect(await connects()).toBe(false)
   })
+
+  test('where it cannot listen is no problem any more when no peer connects there', async () => {
+    const taken = { localAddress: ip(C), passive: true }
+    expect(await us.setPeers([peerConfig(A), peerConfig(B, taken)])).toBe('EADDRINUSE')
+    expect(us.listeners.failures).toEqual([{ at: { address: ip(C), port: 179 }, reason: 'EADDRINUSE' }])
+    await set(peerConfig(A))
+    expect(us.listeners.failures).toEqual([])
+  })
 })
