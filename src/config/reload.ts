@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ShownOptions } from './config.ts'
 import type { Assignment } from './ini.ts'
+import { knownOptions } from './known.ts'
 import { PEER_SECTION, type Settings } from './schema.ts'
 
 /** An option whose displayed value has changed; an absent value is undefined. */
@@ -89,12 +90,13 @@ export function reloaded(running: readonly Assignment[], read: readonly Assignme
 /** Options whose changes are those of peers. */
 const NAMING_PEERS: readonly string[] = ['peers', 'reflector_clients']
 
-/** The changed options, except those that name peers. */
+/** The changed options, except those that name peers, and those that nothing reads. */
 export function sectionChanges(before: ShownOptions, after: ShownOptions): SectionChange[] {
+  const known = knownOptions({}).sections
   const sections = new Set([...Object.keys(before.sections), ...Object.keys(after.sections)])
   return [...sections].flatMap((section) =>
     optionChanges(before.sections[section], after.sections[section])
-      .filter(({ option }) => !NAMING_PEERS.includes(option))
+      .filter(({ option }) => !NAMING_PEERS.includes(option) && !known.get(section)?.get(option)?.unused)
       .map((change) => ({ section, ...change, needsRestart: !isLive(section, change.option) })),
   )
 }

@@ -99,6 +99,12 @@ test('what needs a restart stays as it was, is reported with both values, and is
   expect((await reload()).options).toEqual(restart)
 })
 
+test('what is not applicable needs no restart', async () => {
+  const ofOvs = { gre_tunnel: 'mpls_gre' }
+  write({}, { COMMON: { root_helper: 'sudo rootwrap' }, DATAPLANE_DRIVER_IPVPN: ofOvs })
+  expect((await reload()).options).toEqual([])
+})
+
 test('times, duplicate detection and the log change at once', async () => {
   write(
     { headless_time: '60', vanished_time: '1', graceful_restart_time: '0' },
