@@ -26,6 +26,7 @@ export function* inconsistencies(
   yield* pythonLogging(values, at)
   yield* strangers(located, values)
   yield* unreachable(values, at)
+  yield* withoutListener(values, at)
 }
 
 type PositionOf = (section: string, option: string) => Position
@@ -119,5 +120,21 @@ function* unreachable({ draft: { BGP }, ofPeers }: ReadValues, at: PositionOf): 
       option: 'peers',
       value: name,
     })
+  }
+}
+
+/** Peers that have to connect to this node, which does not listen. */
+function* withoutListener({ draft: { BGP }, ofPeers }: ReadValues, at: PositionOf): Iterable<ConfigFinding> {
+  if (BGP.listen !== false) return
+  const isPassive = (address: Ip) =>
+    ofPeers.get(`${PEER_SECTION}${formatIp(address)}`)?.passive ?? BGP.passive
+  const passive = (BGP.peers ?? []).filter(isPassive).map((address) => `passive peer ${formatIp(address)}`)
+  const clients = (BGP.reflector_clients ?? []).map(
+    (network) => `reflector_clients ${formatNetwork(network)}`,
+  )
+  const facts = { section: 'BGP', option: 'listen' }
+  for (const one of [...passive, ...clients]) {
+    const message = `[BGP] listen = false: ${one} cannot connect to this node: write listen = true`
+    yield finding('warning', 'unreachable-peer', at('BGP', 'listen'), message, facts)
   }
 }

@@ -175,6 +175,18 @@ describe('mistakes', () => {
       'peers = 2001:db8::1',
       'bgp.conf line 5: [BGP] peers: 2001:db8::1 cannot be reached from 192.0.2.11: name an IPv6 local_address in [BGP_PEER:2001:db8::1]',
     ],
+    [
+      'listen = off\n[BGP_PEER:192.0.2.2]\npassive = true',
+      'bgp.conf line 5: [BGP] listen = false: passive peer 192.0.2.2 cannot connect to this node: write listen = true',
+    ],
+    [
+      'passive = true\nlisten = no\n[BGP_PEER:192.0.2.2]\npassive = false',
+      'bgp.conf line 6: [BGP] listen = false: passive peer 192.0.2.1 cannot connect to this node: write listen = true',
+    ],
+    [
+      'listen = 0\nreflector_clients = 10.0.0.0/8',
+      'bgp.conf line 5: [BGP] listen = false: reflector_clients 10.0.0.0/8 cannot connect to this node: write listen = true',
+    ],
   ])('%j', (text, warning) => {
     expect(load(text).warnings).toEqual([warning])
   })
