@@ -32,6 +32,14 @@ function portOf(name: string): Record<string, unknown> {
   return iproute.link(name)?.linkinfo?.info_slave_data ?? {}
 }
 
+/** Another program puts a program of its own on the bridge. */
+function attach(program: Program): void {
+  const requests = new Requests()
+  setXdp(requests, t.lab.indexOf('br0') ?? 0, program.fd)
+  expect([...requests.send()]).toEqual([])
+  requests.close()
+}
+
 const xdpOf = (name: string): number | null => t.lab.driver.link(name)?.xdpProgram ?? null
 
 describe('a bridge that chanter made', () => {
@@ -179,16 +187,23 @@ describe('an external bridge', () => {
 
   test('with a program of another owner keeps that, and reports it', async () => {
     const program = loadProgram({ ...dropFrames, name: 'another' }) as Program
-    const requests = new Requests()
-    setXdp(requests, t.lab.indexOf('br0') ?? 0, program.fd)
-    expect([...requests.send()]).toEqual([])
-    requests.close()
+    attach(program)
     await t.wantInPlace(...external)
     const reason = `an XDP program of another owner is on it (id ${program.id})`
     expect(await t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
     for (const entry of external) t.dataplane.unwant(entry)
     await t.dataplane.gone(external)
     expect(xdpOf('br0')).toBe(program.id)
+  })
+
+  test('is isolated as soon as the program of another owner is gone', async () => {
+    const program = loadProgram({ ...dropFrames, name: 'another' }) as Program
+    attach(program)
+    await t.wantInPlace(...external)
+    expect((await t.dataplane.isolationOf('br0')).by).toBeNull()
+    run('ip link set br0 xdpgeneric off')
+    await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'xdp')
+    expect(xdpOf('br0')).not.toBe(program.id)
   })
 
   test('has sticky addresses at their ports from attaches and routes', async () => {

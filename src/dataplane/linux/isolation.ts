@@ -26,6 +26,8 @@ interface NotIsolated {
   readonly reason: string
   /** How the host uses the bridge; null where that is not the reason. */
   readonly use: string | null
+  /** The XDP program that was on it then. */
+  readonly program: number | null
 }
 
 export interface IsolationDependencies {
@@ -66,24 +68,25 @@ export class BridgeIsolation {
     const open = this.open.get(bridge.index)
     const use = this.useOf(bridge)
     if (use !== null) return open?.use === use && !this.hasOwned(bridge)
-    if (open !== undefined) return open.use === null
+    // what another owner's program prevented may be possible without it
+    if (open !== undefined) return open.use === null && open.program === bridge.xdpProgram
     return this.hasOwned(bridge)
   }
 
   /** Isolates a bridge, unless the host uses it; then it stays as it was. */
   isolate(bridge: Link): void {
-    const { index } = bridge
+    const { index, xdpProgram: program } = bridge
     const use = this.useOf(bridge)
     if (use !== null) {
       this.release(bridge)
-      this.open.set(index, { reason: `the host uses it (${use}), and would be cut off`, use })
+      this.open.set(index, { reason: `the host uses it (${use}), and would be cut off`, use, program })
       return
     }
     const reason = this.isExternal(bridge)
-      ? `an XDP program of another owner is on it (id ${bridge.xdpProgram})`
+      ? `an XDP program of another owner is on it (id ${program})`
       : this.drop(bridge)
     if (reason === null) this.open.delete(index)
-    else this.open.set(index, { reason, use: null })
+    else this.open.set(index, { reason, use: null, program })
   }
 
   /** Removes the isolation of a bridge. */
