@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN, VPNV4 } from '../../src/bgp/family.ts'
 import type { Nlri } from '../../src/bgp/nlri/index.ts'
-import { beginGeneration, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import { beginGeneration, markStale, type Route, type Source } from '../../src/bgp/rib/route.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { ip } from '../support/speakers.ts'
 import { ATTRIBUTES, advertise, clock, mac, peer, RD, rib, setOf } from './rib-setup.ts'
@@ -231,4 +231,17 @@ test.each([
     clock.advance(1)
   }
   expect(labels).toEqual([first, second])
+})
+
+test('a route that arrives when the best one has just become stale is not preferred to better ones', () => {
+  const [lost, good, late] = [peer(1), peer(2), peer(3)]
+  advertise(lost, mac(1), { localPref: 300 })
+  advertise(good, mac(1), { localPref: 200 })
+  clock.settle()
+  markStale(lost, EVPN)
+  rib.reselect(lost, EVPN)
+  advertise(late, mac(1), { localPref: 100 })
+  rib.withdraw(lost, EVPN, mac(1), 0)
+  clock.settle()
+  expect([...rib.best(EVPN)].map(({ source }) => source.name)).toEqual([good.name])
 })

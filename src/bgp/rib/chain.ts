@@ -1,6 +1,6 @@
 import { assert } from '../../values/assert.ts'
 import { bestOf, compareRoutes, hasMed } from './best-path.ts'
-import type { Route, Source } from './route.ts'
+import { isRevalued, isStale, type Route, type Source } from './route.ts'
 
 // The routes of one family and key are a chain by `next`, which begins with the best one.
 
@@ -20,7 +20,12 @@ export function link(head: Route | null, route: Route): Route {
     return usesMed(head) ? relinked(head) : head
   }
   route.next = head
-  return usesMed(route) ? relinked(route) : route
+  return usesMed(route) || (head !== null && maySink(head)) ? relinked(route) : route
+}
+
+/** Whether others may have become better than the first one, which is not linked again yet. */
+function maySink(head: Route): boolean {
+  return isStale(head) || isRevalued(head)
 }
 
 /** The chain with the best one first, whatever its position was. */
