@@ -25,7 +25,6 @@ import { listenAt, restServer } from './rest/server.ts'
 import { formatIp } from './values/address.ts'
 import { VERSION } from './version.ts'
 import type { VpnConfig } from './vpn/config.ts'
-import { formerWork } from './vpn/linux/former-work.ts'
 import { VpnService } from './vpn/service.ts'
 import type { Keep, StateChange } from './vpn/state.ts'
 
@@ -113,8 +112,8 @@ async function openCore(
   kept: KeptState,
   recording: InputRecording,
 ): Promise<Core> {
-  const { state, former } = kept
-  const forwarding = openForwarding(config, events, formerWork(state))
+  const { state, former, work } = kept
+  const forwarding = openForwarding(config, events, work)
   const environment = {
     clock: systemClock,
     random: recording.random,

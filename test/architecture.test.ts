@@ -234,8 +234,8 @@ describe('import directions', () => {
     const others = files.filter((file) => !isLinux(file) && importsOf(file).some(({ to }) => isLinux(to)))
     expect(others.sort()).toEqual([
       'src/cleanup.ts',
-      'src/daemon.ts',
       'src/daemon/forwarding.ts',
+      'src/daemon/saved-state.ts',
       'src/rest/params.ts',
       'src/vpn/backends.ts',
     ])

@@ -224,6 +224,7 @@ export type StateFileEvent =
         | 'state-changed'
         | 'state-kept-again'
         | 'state-incomplete'
+        | 'state-of-before-bagpipe-bgp'
       readonly file: string
     }
   | { readonly type: 'state-not-kept'; readonly file: string; readonly reason: string }

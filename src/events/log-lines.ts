@@ -170,6 +170,11 @@ export const LOG_LINES = {
     level: 'info',
     message: 'state file is from another boot or network namespace; not restored',
   },
+  'state-of-before-bagpipe-bgp': {
+    part: 'state',
+    level: 'warn',
+    message: 'bagpipe-bgp has run since the state was written; not restored',
+  },
   'state-older': {
     part: 'state',
     level: 'warn',

@@ -19,6 +19,14 @@ afterAll(() => takeover.close())
 const ip = (...words: string[]) => run('ip', '-n', takeover.host.namespace, ...words)
 const operator = (...words: string[]) => takeover.lab.exec(takeover.host.namespace, CHANTER, ...words)
 
+/** The bridge that the VM's port is in. */
+const bridgeOfVm = async () => {
+  const [link] = JSON.parse(await ip('-json', 'link', 'show', takeover.network.sites[0].vm.port)) as {
+    master?: string
+  }[]
+  return link?.master
+}
+
 /** Packets pass between the VMs in both directions. */
 async function connected(): Promise<void> {
   const [{ vm: one }, { vm: two }] = takeover.network.sites
@@ -68,4 +76,24 @@ test('and back: after chanter cleanup bagpipe-bgp works as on a new node', async
   await ip('link', 'set', takeover.network.sites[0].vm.port, 'up')
   await takeover.settle()
   await connected()
+})
+
+test('a state of before a run of bagpipe-bgp is not restored: the VM stays where bagpipe-bgp put it until the attach', async () => {
+  await takeover.stop('SIGKILL')
+  await takeover.startChanter()
+  await takeover.attach()
+  // no cleanup: bagpipe-bgp deletes what chanter made at its first attach
+  await takeover.stop('SIGTERM')
+  await takeover.startBagpipe()
+  await takeover.settle()
+  await takeover.stop('SIGKILL')
+  await takeover.startChanter()
+  expect(await bridgeOfVm()).toBe(BRIDGE)
+  const status = await operator('status').catch((error: Error) => error.message)
+  expect(status).toContain(`links that bagpipe-bgp left and that still forward: ${BRIDGE}, ${VXLAN}`)
+  expect(status).toMatch(/^instances +0,/m)
+  await takeover.attach()
+  await connected()
+  const later = await operator('status').catch((error: Error) => error.message)
+  expect(later).not.toMatch(/bagpipe-bgp left|kernel entries failed/)
 })
