@@ -102,6 +102,16 @@ describe('what others write, read by us', () => {
       { family: AF_BRIDGE, ifindex: 8, flags: { self: true } as const },
       {},
     ],
+    [
+      'of a VXLAN device, of which the kernel repeats the address alone',
+      {
+        family: AF_BRIDGE,
+        ifindex: 7,
+        flags: { self: true },
+        state: { noarp: true, reachable: true },
+      } as const,
+      {},
+    ],
     ['of a proxy', { family: AF_INET, ifindex: 9, flags: { proxy: true } as const }, { dst }],
   ])('an entry %s is passed over', (_what, data, attrs) => {
     expect(read({ kind: 'neighbor', data, attrs: { lladdr, ...attrs } })).toBeUndefined()

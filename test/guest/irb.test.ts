@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { request } from '../../src/client.ts'
+import { fetchJson, request } from '../../src/client.ts'
 import { type LabDaemon, startChanter } from '../../src/lab/chanter.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import type { LabHost } from '../../src/lab/network.ts'
@@ -65,6 +65,11 @@ function start(host: LabHost): Promise<LabDaemon> {
   })
 }
 
+interface Status {
+  readonly drift: { readonly count: number }
+  readonly problems: readonly string[]
+}
+
 type Kind = 'evpn' | 'irb' | 'port'
 
 function parameters(vm: Vm, kind: Kind): Record<string, unknown> {
@@ -121,6 +126,13 @@ test('VMs of an EVPN instance reach other subnets by labels, and each other by V
   await reaches(1, 2, 1)
   const [address, address6] = addressesOf(2)
   expect([neighbour(1, address), neighbour(1, address6)]).toEqual([macOf(2), macOf(2)])
+})
+
+test('the daemons take none of their own changes for those of another program', async () => {
+  for (const { api } of daemons) {
+    const { drift, problems } = await fetchJson<Status>(api, '/status')
+    expect({ problems, repaired: drift.count }).toEqual({ problems: [], repaired: 0 })
+  }
 })
 
 test('the gateway is the same for them on every node, and no other host answers for it', async () => {

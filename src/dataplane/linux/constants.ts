@@ -223,6 +223,7 @@ export const NTF_STICKY = 0x40
 export const NTF_ROUTER = 0x80
 export const NDA_DST = 1
 export const NDA_LLADDR = 2
+export const NDA_CACHEINFO = 3
 export const NDA_VLAN = 5
 export const NDA_PORT = 6
 export const NDA_VNI = 7

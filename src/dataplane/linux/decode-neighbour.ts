@@ -64,6 +64,7 @@ function readRaw({ bytes, start, end }: NetlinkMessage, directory: Directory): R
   let dst = ANY_IPV4
   let vni: number | null = null
   let master = 0
+  let isWhole = false
   let protocol = 0
   let extendedFlags = 0
   const drift: { -readonly [P in keyof FdbDrift]: FdbDrift[P] } = {}
@@ -71,6 +72,7 @@ function readRaw({ bytes, start, end }: NetlinkMessage, directory: Directory): R
   while (attributes.next()) {
     if (attributes.type === k.NDA_LLADDR && attributes.length === 6) mac = attributes.network()
     else if (attributes.type === k.NDA_DST) dst = attributes.octets() as Ip
+    else if (attributes.type === k.NDA_CACHEINFO) isWhole = true
     else if (attributes.type === k.NDA_VNI) vni = attributes.u32()
     else if (attributes.type === k.NDA_MASTER) master = attributes.u32()
     else if (attributes.type === k.NDA_PROTOCOL) protocol = attributes.u8()
@@ -81,14 +83,18 @@ function readRaw({ bytes, start, end }: NetlinkMessage, directory: Directory): R
     else if (attributes.type === k.NDA_NH_ID) drift.nhid = attributes.u32()
     else if (attributes.type === k.NDA_SRC_VNI) drift.srcVni = attributes.u32()
   }
-  const bridge = family !== k.AF_BRIDGE || master === 0 ? null : directory.nameOf(master)
+  const isFdb = family === k.AF_BRIDGE
+  const bridge = !isFdb || master === 0 ? null : directory.nameOf(master)
   if (bridge === undefined) return undefined
-  const own = family === k.AF_BRIDGE ? directory.vniOf(device) : null
+  const flags = bytes.readUInt8(start + 10)
+  // before 6.13, a message without destination or mark follows that of a VXLAN device about its entry (rtnl_fdb_notify)
+  if (isFdb && flags === k.NTF_SELF && dst === ANY_IPV4 && !isWhole) return undefined
+  const own = isFdb ? directory.vniOf(device) : null
   return {
     family,
     device,
     state: bytes.readUInt16LE(start + 8),
-    flags: bytes.readUInt8(start + 10),
+    flags,
     extendedFlags,
     protocol,
     mac,
