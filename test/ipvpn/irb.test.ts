@@ -88,7 +88,7 @@ describe('an EVPN instance joined to an IP VPN (IRB)', () => {
     expect(wanted(a).filter((text) => / to (vrf2e|e2vrf)$/.test(text))).toHaveLength(2)
     expect(ofVeth(a)).toEqual(
       all(
-        'address 2001:db8::ffff/64 on vrf2e',
+        'address 2001:db8::ffff on vrf2e',
         expect.stringMatching(/^neighbour 2001:db8::ffff on evpn---l2 is 02:/),
         '2001:db8::1/128 in bvrf-2 by vrf2e',
         '192.168.10.2/32 in bvrf-2 by vrf2e',

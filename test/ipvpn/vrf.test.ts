@@ -59,7 +59,7 @@ describe('an endpoint', () => {
       expect.arrayContaining([
         '2001:db8::1/128 in bvrf-1 by tap1',
         'address 192.168.10.254/24 on tap1',
-        'address 2001:db8::ffff/64 on tap1',
+        'address 2001:db8::ffff on tap1',
         'label 16 by tap1 via 192.168.10.1',
       ]),
     )

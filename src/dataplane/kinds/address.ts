@@ -1,4 +1,4 @@
-import { formatIp, type Ip } from '../../values/address.ts'
+import { formatIp, type Ip, isIpv4 } from '../../values/address.ts'
 import type { Key } from '../../values/key-map.ts'
 import type { TableDefinition } from './definition.ts'
 import { described, flag, ip, name, optional } from './field.ts'
@@ -14,6 +14,9 @@ export interface PortAddress {
   readonly hasRoute?: boolean
 }
 
+/** What setting an address again can change. */
+type Form = Pick<PortAddress, 'prefixLength'> & { readonly hasRoute: boolean | null }
+
 export const address = {
   kind: 'address',
   role: 'table',
@@ -27,21 +30,20 @@ export const address = {
       'of an observed entry: whether the kernel made a route to its subnet, which it should not have',
     ),
   },
-  identity: (entry) => `address ${formatIp(entry.ip)}/${entry.prefixLength} on ${entry.device}`,
+  /** IPv6 has an address once on an interface, whatever its prefix length. */
+  identity: ({ device, ip, prefixLength }) =>
+    `address ${formatIp(ip)}${isIpv4(ip) ? `/${prefixLength}` : ''} on ${device}`,
   isMarked: false,
   layout: () => ({
-    key: (entry) => prefixKey(entry.ip, entry.prefixLength),
-    value: ({ hasRoute = null }) => hasRoute,
-    entry(device, key, hasRoute) {
-      const { prefix, prefixLength } = prefixOf(key)
-      return {
-        kind: 'address',
-        device,
-        ip: prefix,
-        prefixLength,
-        ...(hasRoute !== null && { hasRoute }),
-      }
-    },
-    same: (a, b) => a === b,
+    key: ({ ip, prefixLength }) => prefixKey(ip, isIpv4(ip) ? prefixLength : ip.length * 8),
+    value: ({ prefixLength, hasRoute = null }) => ({ prefixLength, hasRoute }),
+    entry: (device, key, { prefixLength, hasRoute }) => ({
+      kind: 'address',
+      device,
+      ip: prefixOf(key).prefix,
+      prefixLength,
+      ...(hasRoute !== null && { hasRoute }),
+    }),
+    same: (a, b) => a.prefixLength === b.prefixLength && a.hasRoute === b.hasRoute,
   }),
-} satisfies TableDefinition<PortAddress, Key, boolean | null>
+} satisfies TableDefinition<PortAddress, Key, Form>

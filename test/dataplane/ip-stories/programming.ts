@@ -46,6 +46,7 @@ export function programming(t: IpFixture): void {
     await wantInPlace(...everything)
     await wantInPlace(
       { ...e.red, alias: 'chanter:renamed' },
+      e.address('2001:db8::1/48'),
       e.fixed('10.0.0.5', 6),
       e.route('10.0.0.5/32', ['core0 via 192.0.2.2 push 77']),
       e.route('10.1.0.0/16', ['core0 via 192.0.2.2 push 100/201']),
