@@ -94,6 +94,7 @@ function portSettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     { path: `ipv4/conf/${device}/proxy_arp`, value: 1 },
+    independentAddresses(device),
     reversePath(device),
     { path: `ipv4/neigh/${device}/proxy_delay`, value: 0 },
     { path: `ipv6/conf/${device}/accept_ra`, value: 0 },
@@ -108,6 +109,7 @@ function gatewaySettings(device: string): readonly Setting[] {
   return [
     { path: `ipv4/conf/${device}/forwarding`, value: 1 },
     { path: `ipv4/conf/${device}/proxy_arp`, value: 0 },
+    independentAddresses(device),
     reversePath(device),
     { path: `ipv6/conf/${device}/accept_dad`, value: 0 },
     { path: `ipv6/conf/${device}/accept_ra`, value: 0 },
@@ -119,6 +121,11 @@ function gatewaySettings(device: string): readonly Setting[] {
 /** The settings that a port of a VRF needs. */
 export function portSettingsOf(link: Pick<Link, 'name' | 'owned'>): readonly Setting[] {
   return isOwned(link) ? gatewaySettings(link.name) : portSettings(link.name)
+}
+
+/** The first address of a subnet does not take the others with it when it goes. */
+function independentAddresses(device: string): Setting {
+  return { path: `ipv4/conf/${device}/promote_secondaries`, value: 1 }
 }
 
 /** Loose instead of strict: a VRF's packets may return by another path than they came (RFC 3704 §2.4). */

@@ -19,6 +19,18 @@ export function removal(t: IpFixture): void {
     expect(lacking([...left])).toEqual([])
   })
 
+  test('an address that goes takes no other one of its subnet with it', async () => {
+    const [first, second] = [e.address('10.0.0.1/24'), e.address('10.0.0.2/24')]
+    await wantInPlace(e.red, e.port(), first)
+    await wantInPlace(second)
+    const deletions = await t.lab.deletions()
+    t.dataplane.unwant(first)
+    await t.lab.until(() => !t.lab.holds(first))
+    await t.lab.calm()
+    expect((await deletions()).filter((line) => line.includes('inet 10.0.0.2/24'))).toEqual([])
+    expect(lacking([second])).toEqual([])
+  })
+
   test('a port that is released leaves the VRF and is down, the device stays', async () => {
     await wantInPlace(e.red, e.port())
     t.dataplane.unwant(e.port())
