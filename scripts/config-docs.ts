@@ -14,7 +14,8 @@ const INTRODUCTION = `# Configuration
 
 chanter reads bagpipe-bgp's \`bgp.conf\` as it is: an INI file of sections and options, \`${DEFAULT_FILE}\` unless
 \`--config-file\` names another. \`--config-file\` may be repeated; \`--config-dir\` reads the \`*.conf\` of a directory in the order of
-their names. What is read later wins; environment variables win over all files, and the command line over both.
+their names. As bagpipe-bgp does, chanter reads the directory \`/etc/bagpipe-bgp/bagpipe-bgp.conf.d\`, else \`/etc/bagpipe-bgp.conf.d\`, where it is
+there and no \`--config-dir\` is given: after the default file, and before a file that \`--config-file\` names. What is read later wins; environment variables win over all files, and the command line over both.
 
 \`\`\`ini
 [BGP]

@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { remedyFor } from '../values/path-reason.ts'
 import { readEnvironment } from './environment.ts'
 import { ConfigError } from './finding.ts'
@@ -14,20 +14,27 @@ export interface ConfigSource {
   readonly path: string
 }
 
-/** The text of `sources` in order, after that of `defaultFile` when no file is named; last the environment. Throws ConfigError where a file cannot be read. */
+/**
+ * The text of `sources` in order; before it that of `defaultFile` when no file is named, and of the directory of bagpipe-bgp that belongs
+ * to it when no directory is named; last the environment. Throws ConfigError where a file cannot be read.
+ */
 export function readSources(
   sources: readonly ConfigSource[],
   defaultFile = DEFAULT_FILE,
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ConfigText {
-  const files = sources.map(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
+  const isNamed = (wanted: ConfigSource['kind']) => sources.some(({ kind }) => kind === wanted)
+  const directory = isNamed('directory') ? undefined : defaultDirectory(defaultFile)
+  const all: readonly ConfigSource[] =
+    directory === undefined ? sources : [{ kind: 'directory', path: directory }, ...sources]
+  const files = all.map(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
   const variables = readEnvironment(environment)
   const read = joinTexts([...files, textOf(variables)])
-  if (sources.some(({ kind }) => kind === 'file')) return read
+  if (isNamed('file')) return read
   try {
     return joinTexts([parse(defaultFile), read])
   } catch (error) {
-    if ((sources.length > 0 || variables.length > 0) && code(error) === 'ENOENT') return read
+    if ((all.length > 0 || variables.length > 0) && code(error) === 'ENOENT') return read
     throw unreadable(
       error,
       `no configuration: ${defaultFile}`,
@@ -38,6 +45,12 @@ export function readSources(
 
 function parse(path: string): ConfigText {
   return parseIni(readRegularFile(path).toString(), path)
+}
+
+/** Where oslo.config looks for bagpipe-bgp's directory by default: the first that is there counts. */
+function defaultDirectory(defaultFile: string): string | undefined {
+  const own = dirname(defaultFile)
+  return [join(own, 'bagpipe-bgp.conf.d'), join(dirname(own), 'bagpipe-bgp.conf.d')].find(existsSync)
 }
 
 function readFile(path: string): ConfigText {

@@ -38,6 +38,34 @@ test('the default file comes first, unless a file is named', () => {
   expect(values([{ kind: 'file', path: join(directory, 'a.conf') }], fallback)).toEqual(['a'])
 })
 
+describe('the directory that bagpipe-bgp reads by default', () => {
+  const places = ['own/bagpipe-bgp.conf.d', 'bagpipe-bgp.conf.d']
+  const files = { 'own/bgp.conf': '[A]\nx=default', 'other.conf': '[A]\nx=named', 'd/a.conf': '[A]\nx=d' }
+  const inPlaces = (...some: readonly string[]) =>
+    temporaryFiles({ ...files, ...Object.fromEntries(some.map((one) => [`${one}/1.conf`, `[A]\nx=${one}`])) })
+
+  test.each(places)('is %s beside the default file, and wins over that', (place) => {
+    expect(values([], join(inPlaces(place), 'own/bgp.conf'))).toEqual(['default', place])
+  })
+
+  test('is the first of them', () => {
+    expect(values([], join(inPlaces(...places), 'own/bgp.conf'))).toEqual(['default', places[0]])
+  })
+
+  test('comes before a file that is named, and is not read where a directory is named', () => {
+    const directory = inPlaces(...places)
+    const file: ConfigSource = { kind: 'file', path: join(directory, 'other.conf') }
+    const named: ConfigSource = { kind: 'directory', path: join(directory, 'd') }
+    const fallback = join(directory, 'own/bgp.conf')
+    expect(values([file], fallback)).toEqual([places[0], 'named'])
+    expect(values([named], fallback)).toEqual(['default', 'd'])
+  })
+
+  test('is enough without the default file', () => {
+    expect(values([], join(inPlaces('own/bagpipe-bgp.conf.d'), 'own/nothing.conf'))).toEqual([places[0]])
+  })
+})
+
 test.each([
   [
     [],
