@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { noAttributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN, VPNV4 } from '../../src/bgp/family.ts'
-import { ip, macRoute } from '../support/speakers.ts'
+import type { RouteTarget } from '../../src/bgp/values/extended-community.ts'
+import { ip, macRoute, rt } from '../support/speakers.ts'
 import {
   A,
   B,
@@ -76,4 +77,23 @@ describe('a route', () => {
     expect(lines[10]).toMatchObject({ suppressed: 3 })
     expect(received(peer)).toEqual([VPNV4])
   })
+})
+
+test('a change of a route with thousands of targets costs no more than a route that loses one', () => {
+  const targets = Array.from({ length: 8000 }, (_, i) => rt(`64512:${i}`))
+  connect([EVPN], { extendedMessage: true })
+  const change = (extendedCommunities: RouteTarget[], multiExitDisc: number): number => {
+    speaker.originate(source, EVPN, macRoute(A, MAC1, null), { extendedCommunities, multiExitDisc })
+    const before = process.cpuUsage()
+    clock.advance(100)
+    const { user, system } = process.cpuUsage(before)
+    return user + system
+  }
+  change(targets, 0)
+  const work = { same: 0, loss: 0 }
+  for (let i = 1; i < 8; i++) {
+    work.loss += change([rt(`64513:${i}`), ...targets.slice(1)], i)
+    work.same += change([rt(`64513:${i}`), ...targets.slice(1)], i + 100)
+  }
+  expect(work.same).toBeLessThan(3 * work.loss)
 })

@@ -42,6 +42,10 @@ export class RawPeer {
   connection: Connection | null = null
   private readonly framer = new Framer()
 
+  constructor() {
+    this.framer.extended = true
+  }
+
   /** Connects to a speaker. */
   static connect(transport: Transport, from: Ip, to: Ip, port: number): RawPeer {
     const peer = new RawPeer()

@@ -158,5 +158,7 @@ export class Advertiser {
  * pass the change on to clients with a membership for that target alone, and they would keep the route.
  */
 function losesTarget({ set: before }: Route, { set }: Route): boolean {
-  return before !== set && before.constraintTargets.some((target) => !set.constraintTargets.includes(target))
+  if (before === set || before.constraintTargets.length === 0) return false
+  const targets = new Set(set.constraintTargets)
+  return before.constraintTargets.some((target) => !targets.has(target))
 }
