@@ -1,6 +1,35 @@
 import { API_HOST, API_PORT } from './api-address.ts'
 import { option } from './option.ts'
-import { fileMode, host, integer, listOf, oneOf, orNone, pemFile, port, text, tokenFile } from './types.ts'
+import {
+  fileMode,
+  host,
+  InvalidValue,
+  integer,
+  listOf,
+  oneOf,
+  orNone,
+  pemFile,
+  port,
+  type Type,
+  tokenFile,
+} from './types.ts'
+
+/** As long as the system takes them. */
+const socketPath: Type<string> = {
+  allowed: 'a path of 1 to 107 octets',
+  parse(value) {
+    if (value === '' || Buffer.byteLength(value) > 107) throw new InvalidValue()
+    return value
+  },
+}
+
+const group: Type<string> = {
+  allowed: 'the name or number of a group',
+  parse(value) {
+    if (!/^[^\s:]+$/.test(value)) throw new InvalidValue()
+    return value
+  },
+}
 
 /** The value of `[API] unprotected` for an API that the network can use without any credential. */
 export const UNPROTECTED = 'yes-anyone-may-reconfigure-this-node'
@@ -18,12 +47,12 @@ export const API_OPTIONS = {
   ),
   port: option(port, API_PORT, 'Port on which the REST API listens.', { aliases: ['api_port'] }),
   socket: option(
-    orNone(text),
+    orNone(socketPath),
     null,
     'Path of a Unix socket on which the REST API listens too, for the accounts that `socket_mode` and `socket_group` let in.',
   ),
   socket_mode: option(fileMode, 0o660, 'Mode of `socket`.'),
-  socket_group: option(orNone(text), null, 'Group of `socket`; that of the daemon when not given.'),
+  socket_group: option(orNone(group), null, 'Group of `socket`; that of the daemon when not given.'),
   token_file: option(
     orNone(tokenFile),
     null,

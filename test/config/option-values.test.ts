@@ -170,6 +170,9 @@ describe('a wrong value stops the daemon with one line', () => {
     ['BGP', 'ttl_security_hops', '255', 'expected an integer from 1 to 254, or none'],
     ['API', 'host', 'a b', `expected ${HOST}`],
     ['API', 'port', '-1', `expected ${PORT}`],
+    ['API', 'socket', '', 'expected a path of 1 to 107 octets, or none'],
+    ['API', 'socket', `/${'ü'.repeat(54)}`, 'expected a path of 1 to 107 octets, or none'],
+    ['API', 'socket_group', '', 'expected the name or number of a group, or none'],
     ['DATAPLANE_DRIVER_EVPN', 'dataplane_driver', 'vpp', `expected ${DRIVER}`],
     [
       'DATAPLANE_DRIVER_EVPN',
