@@ -4,12 +4,14 @@ import type { Server } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
 import { CliError } from './command.ts'
 
-const {
-  CHANTER_API__HOST: host,
-  CHANTER_API__PORT: port,
-  CHANTER_API__SOCKET: socket,
-  CHANTER_API__TOKEN_FILE: tokenFile,
-} = process.env
+/** An option of the daemon in the same environment; undefined for none. */
+function ofDaemon(option: 'HOST' | 'PORT' | 'SOCKET' | 'TOKEN_FILE'): string | undefined {
+  const value = process.env[`CHANTER_API__${option}`]
+  return value === '' || value === 'none' ? undefined : value
+}
+
+const [host, socket, tokenFile] = [ofDaemon('HOST'), ofDaemon('SOCKET'), ofDaemon('TOKEN_FILE')]
+const port = Number(ofDaemon('PORT'))
 
 const file = { type: 'string', requiresArg: true } as const
 
@@ -43,7 +45,8 @@ export const jsonOption = {
 
 export const portOption = {
   type: 'number',
-  default: Number(port ?? API_PORT),
+  // what is wrong with another text, `chanter config check` lists
+  default: Number.isInteger(port) ? port : API_PORT,
   requiresArg: true,
   describe: 'Port of the REST API',
 } as const satisfies Options

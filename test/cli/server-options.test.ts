@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { serverOf } from '../../src/cli/server-options.ts'
 
 const NO_FILES = {
@@ -25,4 +25,25 @@ test.each([
     undefined,
     isTls,
   ])
+})
+
+/** The defaults of a command in an environment. */
+async function defaultsIn(environment: Readonly<Record<string, string>>) {
+  vi.resetModules()
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(`CHANTER_API__${name}`, value)
+  const { portOption, serverOptions } = await import('../../src/cli/server-options.ts')
+  return [serverOptions.server.default, portOption.default, serverOptions['token-file'].default]
+}
+
+afterEach(() => void vi.unstubAllEnvs())
+
+test.each([
+  [{}, ['127.0.0.1', 8082, undefined]],
+  [{ HOST: '192.0.2.11', PORT: '8092', TOKEN_FILE: '/token' }, ['192.0.2.11', 8092, '/token']],
+  [{ HOST: 'none', SOCKET: '/run/api.sock' }, ['unix:/run/api.sock', 8082, undefined]],
+  [{ HOST: '127.0.0.1', SOCKET: 'none', TOKEN_FILE: 'none' }, ['127.0.0.1', 8082, undefined]],
+  [{ HOST: '', PORT: '', SOCKET: '', TOKEN_FILE: '' }, ['127.0.0.1', 8082, undefined]],
+  [{ PORT: 'http' }, ['127.0.0.1', 8082, undefined]],
+])('in the environment of a daemon with %j its API is asked', async (environment, defaults) => {
+  expect(await defaultsIn(environment)).toEqual(defaults)
 })
