@@ -24,6 +24,13 @@ export function netAdminRefusal(status = ownStatus()): string | null {
     : 'CAP_NET_ADMIN is missing: start it as root, or with that capability (docs/security.md)'
 }
 
+/** Why the kernel refuses a BPF program with EPERM. */
+export function bpfRefusal(status = ownStatus()): string {
+  return hasCapability('CAP_BPF', status) || hasCapability('CAP_SYS_ADMIN', status)
+    ? 'a seccomp profile, as that of Podman, or a user namespace keeps CAP_BPF from working (docs/security.md)'
+    : 'CAP_BPF is missing'
+}
+
 /** The lowest port that every process may listen on. */
 export function firstFreePort(): number {
   return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))

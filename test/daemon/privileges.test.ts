@@ -3,7 +3,7 @@ import { parseIni } from '../../src/config/ini.ts'
 import { interpret } from '../../src/config/load.ts'
 import { emitLacks, lacksOf } from '../../src/daemon/privileges.ts'
 import type { DaemonEvent } from '../../src/events/event.ts'
-import { hasCapability } from '../../src/linux/privileges.ts'
+import { bpfRefusal, hasCapability } from '../../src/linux/privileges.ts'
 
 const configOf = (text: string) =>
   interpret(parseIni(`[BGP]\nlocal_address = lo\nmy_as = 64512\n${text}`, 'bgp.conf'), {
@@ -48,4 +48,11 @@ test('capabilities are read from the status of the process', () => {
   expect(hasCapability('CAP_BPF', status)).toBe(true)
   expect(hasCapability('CAP_NET_ADMIN', status)).toBe(true)
   expect(hasCapability('CAP_NET_BIND_SERVICE', status)).toBe(false)
+})
+
+test('a capability that is there is not reported as missing where something else forbids bpf(2)', () => {
+  expect(bpfRefusal('CapEff:\t0000000000001400\n')).toBe('CAP_BPF is missing')
+  const elsewhere = /^a seccomp profile, .* or a user namespace /
+  expect(bpfRefusal('CapEff:\t0000008000001400\n')).toMatch(elsewhere)
+  expect(bpfRefusal('CapEff:\t0000000000201000\n')).toMatch(elsewhere)
 })

@@ -1,5 +1,6 @@
 import { loadProgram, type Program, programName } from '../../linux/bpf/program.ts'
 import { close, errnoName } from '../../linux/libc.ts'
+import { bpfRefusal } from '../../linux/privileges.ts'
 import { isOwned, type Link } from '../driver.ts'
 import type { Isolation } from '../model.ts'
 import * as k from './constants.ts'
@@ -226,5 +227,5 @@ function localErrors({ fd }: Program): IngressFilter {
 /** Why a program could not be loaded. */
 function lackOf(result: number): string {
   const name = errnoName(-result)
-  return -result === k.EPERM ? `${name}: CAP_BPF is missing` : name
+  return -result === k.EPERM ? `${name}: ${bpfRefusal()}` : name
 }
