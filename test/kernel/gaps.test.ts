@@ -123,3 +123,51 @@ describe('an external entry in the FDB of a VXLAN device', () => {
     expect(await gaps()).toBe('')
   })
 })
+
+describe('an external neighbour of a bridge', () => {
+  const NEIGHBOUR = '10.0.0.99 lladdr 06:00:00:00:00:01 dev br0'
+
+  test('is reported as long as it is there, since the bridge answers VMs by it', async () => {
+    await begin()
+    run(`ip neigh add ${NEIGHBOUR} nud permanent`)
+    const command = 'ip neigh del 10.0.0.99 dev br0'
+    await lab.until(async () =>
+      (await gaps()).includes(`: 1, such as 10.0.0.99 at 06:00:00:00:00:01 (${command})`),
+    )
+    await dataplane.verifier.verify()
+    expect(await gaps()).toMatch(/^br0 answers ARP and ND of VMs for addresses that no route tells of/)
+    run(command)
+    await lab.until(async () => (await gaps()) === '')
+  })
+
+  test('is reported where it was there before, until it is wanted', async () => {
+    ;[lab, dataplane] = await programmedLab(everything, {})
+    run(`ip neigh add ${NEIGHBOUR} nud reachable`)
+    dataplane = lab.restart({})
+    for (const entry of everything) dataplane.want(entry)
+    expect(await dataplane.settled(everything)).toEqual([])
+    expect(await gaps()).toContain('10.0.0.99')
+    const wanted = e.neighbour('10.0.0.99', 2)
+    dataplane.want(wanted)
+    expect(await dataplane.settled([wanted])).toEqual([])
+    expect(await gaps()).toBe('')
+    dataplane.unwant(wanted)
+    await dataplane.gone([wanted])
+    expect(await gaps()).toBe('')
+  })
+
+  test('of a bridge of another program may be one of the host', async () => {
+    lab = linuxLab()
+    dataplane = lab.restart({})
+    lab.addInterface('tap1')
+    run('ip link add br0 up type bridge')
+    const entries = everything.map((entry) =>
+      entry.kind === 'bridge' ? { ...entry, external: true } : entry,
+    )
+    for (const entry of entries) dataplane.want(entry)
+    expect(await dataplane.settled(entries)).toEqual([])
+    run(`ip neigh add ${NEIGHBOUR} nud permanent`)
+    await dataplane.verifier.verify()
+    expect(await gaps()).toBe('')
+  })
+})

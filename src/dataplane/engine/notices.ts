@@ -4,7 +4,6 @@ import type { Device } from './device.ts'
 import type { Devices } from './devices.ts'
 import type { NodeAddresses } from './node-addresses.ts'
 import type { Underlay } from './underlay.ts'
-import { isUnmanaged } from './unmanaged.ts'
 
 /** Before the identity of an entry of which the kernel holds a part. */
 const PART = 'a part of '
@@ -118,7 +117,7 @@ export class Notices implements ChangeListener {
     const wanted = table?.find(entry)
     if (table === undefined || wanted === undefined) {
       if (marked || present) device.disturb()
-      if (isUnmanaged(observed)) device.unmanaged[present ? 'add' : 'delete'](observed.entry)
+      device.unmanaged.note(observed, present)
       if (marked || !present) this.compare(entry, !present, isPartial ? PART : '')
       return false
     }

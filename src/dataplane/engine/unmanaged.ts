@@ -1,18 +1,20 @@
-import { formatIp } from '../../values/address.ts'
-import { formatMac } from '../../values/mac.ts'
+import { formatIp, type Ip } from '../../values/address.ts'
+import { formatMac, type Mac } from '../../values/mac.ts'
 import type { ObservedEntry } from '../driver.ts'
+import type { FrameDestination } from '../kinds/definition.ts'
 import { identity, type TableEntry, tableDefinition } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 
 /** How many are kept for each device; more are reported as this many or more. */
 const MOST_KEPT = 256
 
-/** Whether another program set it, and it makes the device send frames somewhere. */
+/** Whether another program set it, and it makes the device send frames somewhere or answer for an address. */
 export function isUnmanaged({ entry, marked }: ObservedEntry): boolean {
-  return !marked && (tableDefinition(entry.kind).sendsTo?.(entry) ?? null) !== null
+  const { sendsTo, answers } = tableDefinition(entry.kind)
+  return !marked && (sendsTo?.(entry) ?? answers?.(entry) ?? null) !== null
 }
 
-/** FDB entries of a VXLAN device that another program set: no route explains them, and chanter does not remove them. */
+/** FDB entries of a VXLAN device and neighbours of a bridge that another program set: no route explains them, and chanter does not remove them. */
 export class UnmanagedEntries {
   private readonly entries = new Map<string, TableEntry>()
 
@@ -20,17 +22,27 @@ export class UnmanagedEntries {
     return this.entries.values()
   }
 
-  add(entry: TableEntry): void {
-    if (this.entries.size < MOST_KEPT) this.entries.set(identity(entry), entry)
-  }
-
-  delete(entry: TableEntry): void {
-    if (this.entries.size > 0) this.entries.delete(identity(entry))
+  /** Records a notification of an entry that is not wanted. */
+  note(observed: ObservedEntry, present: boolean): void {
+    const { entry } = observed
+    if (isUnmanaged(observed)) {
+      if (present) this.add(entry)
+      else this.delete(entry)
+      // before the kernel deletes a neighbour, it forgets the MAC address
+    } else if (tableDefinition(entry.kind).answers !== undefined) this.delete(entry)
   }
 
   replace(entries: readonly TableEntry[]): void {
     this.entries.clear()
     for (const entry of entries) this.add(entry)
+  }
+
+  private add(entry: TableEntry): void {
+    if (this.entries.size < MOST_KEPT) this.entries.set(identity(entry), entry)
+  }
+
+  private delete(entry: TableEntry): void {
+    if (this.entries.size > 0) this.entries.delete(identity(entry))
   }
 }
 
@@ -41,16 +53,32 @@ export function* unmanagedGaps(devices: Iterable<Device>): Generator<string, voi
     const [first] = entries
     if (first === undefined) continue
     const count = entries.length < MOST_KEPT ? `${entries.length}` : `${MOST_KEPT} or more`
-    const target = tableDefinition(first.kind).sendsTo?.(first)
-    if (!target) continue
-    const mac = formatMac(target.mac)
-    const { to } = target
-    const [where, dst] =
-      'vtep' in to ? [formatIp(to.vtep), `dst ${formatIp(to.vtep)} `] : [`nexthop group ${to.nhid}`, '']
-    if (device.outdated) {
-      yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of bagpipe-bgp: ${count}, such as ${mac} to ${where}; they go when the device is recreated, within a minute after initial convergence`
-      continue
-    }
-    yield `${device.name} sends frames to VTEPs that no route tells of: FDB entries of another program: ${count}, such as ${mac} to ${where} (bridge fdb del ${mac} dev ${device.name} ${dst}self)`
+    const { sendsTo, answers } = tableDefinition(first.kind)
+    const [target, answer] = [sendsTo?.(first), answers?.(first)]
+    if (target) yield sendingGap(device, count, target)
+    // the neighbours of an external bridge may be those of the host
+    else if (answer && device.owned === true) yield answeringGap(device, count, answer)
   }
+}
+
+function sendingGap(
+  { name, outdated }: Device,
+  count: string,
+  { mac: to, to: end }: FrameDestination,
+): string {
+  const mac = formatMac(to)
+  const [where, dst] =
+    'vtep' in end ? [formatIp(end.vtep), `dst ${formatIp(end.vtep)} `] : [`nexthop group ${end.nhid}`, '']
+  const sends = `${name} sends frames to VTEPs that no route tells of: FDB entries of`
+  if (outdated)
+    return `${sends} bagpipe-bgp: ${count}, such as ${mac} to ${where}; they go when the device is recreated, within a minute after initial convergence`
+  return `${sends} another program: ${count}, such as ${mac} to ${where} (bridge fdb del ${mac} dev ${name} ${dst}self)`
+}
+
+function answeringGap(
+  { name }: Device,
+  count: string,
+  { ip, mac }: { readonly ip: Ip; readonly mac: Mac },
+): string {
+  return `${name} answers ARP and ND of VMs for addresses that no route tells of: neighbours of another program: ${count}, such as ${formatIp(ip)} at ${formatMac(mac)} (ip neigh del ${formatIp(ip)} dev ${name})`
 }

@@ -87,6 +87,8 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   readonly needsSettings?: boolean
   /** Where an entry of a device makes it send frames; null where that is unknown. An entry of another program is reported. */
   sendsTo?(entry: E): FrameDestination | null
+  /** What a bridge answers ARP and ND with by it; null for one that answers nothing. In an owned bridge, an entry of another program is reported. */
+  answers?(entry: E): { readonly ip: Ip; readonly mac: Mac } | null
   /** The entry as it differs from the wanted one while the list that all entries of the device make up lacks our mark. */
   unmarked?(entry: E): E
 }

@@ -24,6 +24,8 @@ export const neighbour = {
   fields: { device: name, ip, mac, router: flag },
   identity: (entry) => `neighbour ${formatIp(entry.ip)} on ${entry.device}`,
   isMarked: true,
+  // the kernel has no MAC address of one that is not resolved
+  answers: ({ ip, mac }) => (mac === 0 ? null : { ip, mac }),
   layout: () => ({
     key: (entry) => addressKey(entry.ip),
     value: (entry) => (entry.router ? ROUTER + entry.mac : entry.mac),
