@@ -251,15 +251,16 @@ export class VpnService {
     this.events.emit({ type: 'attached', instance: instanceId, port, mac: formatMac(mac) })
   }
 
-  /** Commits a plan, and removes the entries that the endpoint needed only before. */
+  /** Commits a plan, and removes the entries and numbers that the endpoint needed only before. */
   private replace(instance: VpnInstance, plan: AttachPlan, settings: InstanceSettings): void {
     const { add, before, remove } = plan
     const gone = [...(before === null ? [] : [before]), ...remove]
     const entries = gone.flatMap((attachment) => this.needs.ofEndpoint(instance, attachment))
     this.commit(instance, settings, plan)
     if (gone.length > 0) this.needs.retract(instance, add, entries)
-    if (before !== null && before.rdNumber !== null && before.rdNumber !== add.rdNumber)
-      this.numbers.rds.release(before.rdNumber)
+    const kept = rdNumbersOf(add)
+    for (const number of gone.flatMap(rdNumbersOf))
+      if (!kept.includes(number)) this.numbers.rds.release(number)
   }
 
   /** Waits for the route to an endpoint, which exists only while its port is up; an endpoint without one is as it was before, and so is the instance. */

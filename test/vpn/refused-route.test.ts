@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { VPNV4 } from '../../src/bgp/family.ts'
 import { nlriCodec } from '../../src/bgp/nlri/index.ts'
+import { rdNumbersOf } from '../../src/vpn/attachments.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { IN_VRF, mac } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
@@ -64,4 +65,29 @@ test('the first attach of an instance, refused for its route, leaves nothing', a
   refuseRoutes()
   await expect(node.attach(IN_VRF)).rejects.toThrow('ENOBUFS: no room')
   expect(snapshot()).toEqual(before)
+})
+
+/** Numbers of route distinguishers that were taken, and are neither in use nor free to be used again. */
+function lostNumbers(): number[] {
+  const { instances, numbers } = node.vpns.snapshot()
+  const { next, freed } = numbers!.rds
+  const known = new Set([
+    ...freed.map(({ number }) => number),
+    ...instances.flatMap(({ rdNumber, attachments }) => [rdNumber, ...attachments.flatMap(rdNumbersOf)]),
+  ])
+  return Array.from({ length: next - 1 }, (_, i) => i + 1).filter((number) => !known.has(number))
+}
+
+test.each([
+  ['of a further endpoint', FIRST, { ...second, port: 'tap2', mac: mac('02:00:00:00:01:02') }],
+  ['of the first address of an endpoint', FIRST, second],
+  ['of an endpoint once more', { ...second, readvertise: null, direction: 'from-port' as const }, second],
+])('an attach %s that is refused for its route loses no number', async (_, present, request) => {
+  await node.attach(present)
+  refuseRoutes()
+  await expect(node.attach({ ...request, advertiseSubnet: true })).rejects.toThrow('ENOBUFS: no room')
+  expect(lostNumbers()).toEqual([])
+  await node.attach({ ...request, advertiseSubnet: true })
+  await node.attach({ ...request, advertiseSubnet: false })
+  expect(lostNumbers()).toEqual([])
 })
