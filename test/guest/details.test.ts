@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { labFixture } from '../dataplane/fixture.ts'
 import * as e from '../dataplane/ip-entries.ts'
 import { setting } from '../kernel/ip-witness.ts'
@@ -25,6 +25,43 @@ test('entries that a port loses with its carrier are repaired', async () => {
   run('ip link set far1 down')
   await t.lab.until(() => iproute.link('tap1')?.flags.includes('NO-CARRIER') ?? false)
   await t.lab.until(() => entries.every((entry) => t.lab.holds(entry)))
+})
+
+describe('the routes that the kernel made for the addresses of a port', () => {
+  const entries = [
+    e.red,
+    e.port(),
+    e.address('10.0.0.1/24'),
+    e.address('2001:db8::1/64'),
+    e.fixed('2001:db8::5', 5),
+  ]
+  const flush = () => {
+    for (const family of ['-4', '-6']) run(`ip ${family} route flush table ${e.red.table} protocol kernel`)
+  }
+  const own = () =>
+    ['-4', '-6'].flatMap((family) =>
+      ['local', 'multicast'].map((type) => run(`ip ${family} route show table ${e.red.table} type ${type}`)),
+    )
+  const areThere = (): boolean => {
+    const [local, , local6, multicast6] = own()
+    return local!.includes('10.0.0.1') && local6!.includes('2001:db8::1 ') && multicast6 !== ''
+  }
+
+  test('are made again when another program removes them', async () => {
+    await t.wantInPlace(...entries)
+    flush()
+    await t.lab.until(areThere)
+    await t.lab.until(() => entries.every((entry) => t.lab.holds(entry)))
+  })
+
+  test('are made again when another program has removed them before the start', async () => {
+    await t.wantInPlace(...entries)
+    flush()
+    expect(areThere()).toBe(false)
+    t.restart()
+    expect(await t.want(...entries)).toEqual([])
+    await t.lab.until(() => areThere() && entries.every((entry) => t.lab.holds(entry)))
+  })
 })
 
 test('an interface that has addresses of a router goes on to have them when the host begins to forward IPv6; no device made later does', async () => {

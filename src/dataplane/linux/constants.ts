@@ -139,6 +139,7 @@ export const RT_SCOPE_LINK = 253
 export const RT_SCOPE_NOWHERE = 255
 export const RTN_UNICAST = 1
 export const RTN_LOCAL = 2
+export const RTN_MULTICAST = 5
 export const RTN_UNREACHABLE = 7
 export const RTA_DST = 1
 export const RTA_OIF = 4

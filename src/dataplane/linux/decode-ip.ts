@@ -144,14 +144,18 @@ export function readNextHop(
 
 /** The interface that has the address of a route for this node itself; null for any other route. */
 export function readHolder(
-  { bytes, start, end }: NetlinkMessage,
+  message: NetlinkMessage,
   directory: Pick<RouteDirectory, 'nameOf'>,
 ): string | null {
-  if (bytes.readUInt8(start + 7) !== k.RTN_LOCAL) return null
+  if (message.bytes.readUInt8(message.start + 7) !== k.RTN_LOCAL) return null
+  return directory.nameOf(readInterface(message)) ?? null
+}
+
+/** Index of the interface of a route; 0 where it names none. */
+export function readInterface({ bytes, start, end }: NetlinkMessage): number {
   const attributes = new NetlinkAttributes(bytes, start + k.RTMSG_LENGTH, end)
-  while (attributes.next())
-    if (attributes.type === k.RTA_OIF) return directory.nameOf(attributes.u32()) ?? null
-  return null
+  while (attributes.next()) if (attributes.type === k.RTA_OIF) return attributes.u32()
+  return 0
 }
 
 /** Index of the interface that an RTM_NEWNETCONF is about; less than 1 for all. */

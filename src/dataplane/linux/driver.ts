@@ -31,6 +31,7 @@ import { Monitor, type MonitorDependencies } from './monitor.ts'
 import { Multipath } from './multipath.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
 import { nodeAddresses } from './node-addresses.ts'
+import { OwnRoutes } from './own-routes.ts'
 import { LinkRemover } from './remove-links.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
@@ -78,6 +79,7 @@ export class LinuxDriver implements Driver {
   private readonly fou = new Fou()
   private readonly multipath: Multipath
   private readonly routes: Routes
+  private readonly ownRoutes: OwnRoutes
   private readonly changer: Changer
   private readonly remover: LinkRemover
   private readonly deviceChanger: DeviceChanger
@@ -115,17 +117,18 @@ export class LinuxDriver implements Driver {
     const multipath = new Multipath(new Nexthops({ requests, links, resilience, ability }), links)
     this.multipath = multipath
     this.routes = new Routes(links, multipath)
-    const { routes, fou, fdb } = this
-    this.changer = new Changer({ requests, links, sysctls, multipath, routes, fou, fdb })
+    this.ownRoutes = new OwnRoutes(this.questions)
+    const { routes, fou, fdb, ownRoutes } = this
+    this.changer = new Changer({ requests, links, sysctls, multipath, routes, fou, fdb, ownRoutes })
     this.remover = new LinkRemover({ requests, deletions, links, routes, multipath, isolation, rules })
     const { remover } = this
     this.deviceChanger = new DeviceChanger({ requests, links, sysctls, isolation, rules }, remover)
   }
 
   watch(listener: ChangeListener): void {
-    const { links, routes, multipath, monitoring } = this
+    const { links, routes, ownRoutes, multipath, monitoring } = this
     const { port } = this.requests
-    const monitor = new Monitor({ ...monitoring, links, routes, multipath, listener, port })
+    const monitor = new Monitor({ ...monitoring, links, routes, ownRoutes, multipath, listener, port })
     this.monitor = monitor
     this.requests.sent = (batch, refused) => monitor.counter?.note(batch, refused)
     if (!this.isPolled) this.pollLater()
@@ -293,7 +296,8 @@ export class LinuxDriver implements Driver {
 
   *dump(device: string): Generator<readonly ObservedEntry[], void> {
     const link = this.links.get(device)
-    if (link !== undefined) yield* dumpDevice(link, this.links, this.routes, this.fou)
+    const { links, routes, fou, ownRoutes } = this
+    if (link !== undefined) yield* dumpDevice(link, { links, routes, fou, ownRoutes })
   }
 
   sweep(): void {

@@ -39,12 +39,13 @@ export function getRoute(batch: Batch, ip: Ip): void {
   batch.end()
 }
 
-/** Looks up the incoming route of an address of this node: it names the interface that has the address. */
-export function getLocalRoute(batch: Batch, ip: Ip): void {
+/** Looks up the incoming route of an address of this node: it names the interface that has the address; with `index` among those of that interface. */
+export function getLocalRoute(batch: Batch, ip: Ip, index: number | null = null): void {
   batch.begin(k.RTM_GETROUTE, 0)
   const fields = { family: ipFamily(ip), length: ip.length * 8, table: k.RT_TABLE_UNSPEC, protocol: 0 }
   rtmsg(batch.writer, { ...fields, flags: k.RTM_F_FIB_MATCH })
   batch.writer.attributeIp(k.RTA_DST, ip)
+  if (index !== null) batch.writer.attributeU32(k.RTA_OIF, index)
   batch.end()
 }
 

@@ -1,11 +1,13 @@
 import type { ChangeListener, ObservedEntry } from '../driver.ts'
+import { addressesOf } from './addresses.ts'
 import * as k from './constants.ts'
-import { readAddress, readSettingsOf } from './decode-ip.ts'
+import { readAddress, readInterface, readSettingsOf } from './decode-ip.ts'
 import { type NeighbourMessage, readNeighbour } from './decode-neighbour.ts'
 import type { Links } from './links.ts'
 import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
 import { notificationFilter } from './notification-filter.ts'
+import { isOwnRoute, type OwnRoutes } from './own-routes.ts'
 import { RemovalCounter } from './removal-counter.ts'
 import { RouteMonitor } from './route-monitor.ts'
 import type { Routes } from './routes.ts'
@@ -36,6 +38,7 @@ const GROUPS = [
 export interface MonitorDependencies {
   readonly links: Links
   readonly routes: Routes
+  readonly ownRoutes: OwnRoutes
   readonly multipath: Multipath
   readonly listener: ChangeListener
   readonly bufferBytes: number
@@ -51,6 +54,7 @@ export class Monitor {
   private readonly routeMonitor = new RouteMonitor()
   private readonly links: Links
   private readonly routes: Routes
+  private readonly ownRoutes: OwnRoutes
   private readonly multipath: Multipath
   private readonly listener: ChangeListener
   private readonly port: number
@@ -58,12 +62,15 @@ export class Monitor {
   readonly counter: RemovalCounter | null
   /** Which notifications are muted. */
   private muted = 'false '
+  /** Interfaces that lost routes of the kernel's own. */
+  private readonly robbed = new Set<number>()
   /** The entry of a bridge that the last message about one showed half set. */
   private half: { readonly bridge: string; readonly observed: ObservedEntry } | null = null
 
   constructor({
     links,
     routes,
+    ownRoutes,
     multipath,
     listener,
     bufferBytes,
@@ -76,6 +83,7 @@ export class Monitor {
     if (this.counter === null) this.socket.filter(notificationFilter(port, false, []))
     this.links = links
     this.routes = routes
+    this.ownRoutes = ownRoutes
     this.multipath = multipath
     this.listener = listener
   }
@@ -100,7 +108,7 @@ export class Monitor {
     if (this.routeMonitor.poll()) this.listener.routesChanged()
     for (let i = 0; i < DATAGRAMS_A_POLL + Number(this.half !== null); i++) {
       const received = this.socket.receive()
-      if (received === 'nothing') return this.reportHalf()
+      if (received === 'nothing') return this.endPoll()
       if (received === 'overrun') this.overrun()
       else for (const message of messages(this.socket.bytes, received)) this.handle(message)
     }
@@ -138,6 +146,7 @@ export class Monitor {
       }
       case k.RTM_NEWROUTE:
       case k.RTM_DELROUTE: {
+        if (message.type === k.RTM_DELROUTE && isOwnRoute(message)) this.robbed.add(readInterface(message))
         const observed = this.routes.read(message)
         if (observed !== undefined) this.listener.entryChanged(observed, message.type === k.RTM_NEWROUTE)
         return
@@ -182,6 +191,27 @@ export class Monitor {
     else this.reportHalf()
     if (isHalfSet) this.half = { bridge, observed: seen.observed }
     else this.listener.fdbChanged(bridge, seen.observed, present)
+  }
+
+  private endPoll(): void {
+    this.reportHalf()
+    for (const index of this.robbed) this.reportLacking(index)
+    this.robbed.clear()
+  }
+
+  /** Reports the addresses of a port that lack their routes as gone. With its address or its VRF a port loses them as well. */
+  private reportLacking(index: number): void {
+    const link = this.links.get(index)
+    if (link === undefined || link.routing === null) return
+    const addresses = addressesOf(index)
+    const lacking = this.ownRoutes.lacking(
+      link,
+      addresses.map(({ ip }) => ip),
+    )
+    for (const { ip, prefixLength } of addresses) {
+      const entry = { kind: 'address', device: link.name, ip, prefixLength } as const
+      if (lacking.has(ip)) this.listener.entryChanged({ entry, marked: true }, false)
+    }
   }
 
   private reportHalf(): void {

@@ -1,24 +1,31 @@
 import { isIpv4 } from '../../../values/address.ts'
+import type { Link, ObservedEntry } from '../../driver.ts'
 import type { PortAddress } from '../../model.ts'
 import { addressesOf } from '../addresses.ts'
 import * as k from '../constants.ts'
 import { type Batch, ipFamily, type Target } from '../encode.ts'
 import { dumpAddresses } from '../encode-ip.ts'
 import type { NetlinkWriter } from '../message.ts'
-import type { LinuxDefinition } from './definition.ts'
+import { flushIpv6 } from '../sysctl.ts'
+import type { LinuxDefinition, Sources } from './definition.ts'
 import { dumped } from './dump.ts'
 
 /** An address of a port, `noprefixroute`, of IPv6 `nodad`. */
 export const address: LinuxDefinition<PortAddress> = {
   kind: 'address',
   encode,
-  /** An IPv6 address that is set again keeps its prefix length: with another one it is removed first. */
-  set(entry, { index }, { requests }) {
-    const present = isIpv4(entry.ip) ? [] : addressesOf(index, [k.AF_INET6])
-    for (const { ip, prefixLength } of present)
-      if (ip === entry.ip && prefixLength !== entry.prefixLength)
-        encodeRemoval(requests, { ...entry, prefixLength }, { index })
-    encode(requests, entry, { index })
+  /** One that is set again does not get its routes back, and an IPv6 one keeps its prefix length: it is removed first. */
+  set(entry, link, { requests, ownRoutes }) {
+    const { ip } = entry
+    const present = addressesOf(link.index, [ipFamily(ip)]).filter((one) => one.ip === ip)
+    const isLacking = present.length > 0 && ownRoutes.lacking(link, [ip]).size > 0
+    // the route for multicast comes with IPv6 alone
+    if (isLacking && !isIpv4(ip)) flushIpv6(link.name)
+    else
+      for (const { prefixLength } of present)
+        if (isLacking || (!isIpv4(ip) && prefixLength !== entry.prefixLength))
+          encodeRemoval(requests, { ...entry, prefixLength }, link)
+    encode(requests, entry, link)
     return null
   },
   encodeRemoval,
@@ -29,11 +36,26 @@ export const address: LinuxDefinition<PortAddress> = {
     const isLeft = !marked && broadcast !== null
     return { entry: { ...entry, hasRoute: true }, marked, isStuck: true, ...(isLeft && { isLeft }) }
   },
-  *dump({ name, index, routing, table }, sources) {
+  *dump(link, sources) {
+    const { name, index, routing, table } = link
     if (routing === null && table === null) return
-    for (const family of [k.AF_INET, k.AF_INET6])
-      yield* dumped(name, k.RTM_GETADDR, (writer) => dumpAddresses(writer, family, index), sources.address)
+    for (const family of [k.AF_INET, k.AF_INET6]) {
+      const write = (writer: NetlinkWriter) => dumpAddresses(writer, family, index)
+      for (const chunk of dumped(name, k.RTM_GETADDR, write, sources.address))
+        yield routing === null ? chunk : complete(chunk, link, sources)
+    }
   },
+}
+
+/** Without those that lack their routes. */
+function complete(
+  chunk: readonly ObservedEntry[],
+  link: Link,
+  { ownRoutes }: Sources,
+): readonly ObservedEntry[] {
+  const ips = chunk.flatMap(({ entry }) => (entry.kind === 'address' ? entry.ip : []))
+  const lacking = ownRoutes.lacking(link, ips)
+  return chunk.filter(({ entry }) => entry.kind !== 'address' || !lacking.has(entry.ip))
 }
 
 function encode(batch: Batch, entry: PortAddress, { index }: Pick<Target, 'index'>): void {

@@ -9,6 +9,7 @@ import type { Fou } from '../fou.ts'
 import type { Links } from '../links.ts'
 import type { NetlinkMessage } from '../message.ts'
 import type { Multipath } from '../multipath.ts'
+import type { OwnRoutes } from '../own-routes.ts'
 import type { Requests } from '../requests.ts'
 import type { Routes } from '../routes.ts'
 import type { Setting, Sysctls } from '../sysctl.ts'
@@ -25,6 +26,7 @@ export interface Kernel {
   readonly routes: Routes
   readonly fou: Fou
   readonly fdb: Fdb
+  readonly ownRoutes: OwnRoutes
   readonly indexOf: IndexOf
 }
 
@@ -32,6 +34,7 @@ export interface Kernel {
 export interface Sources {
   readonly fou: Fou
   readonly routes: Routes
+  readonly ownRoutes: OwnRoutes
   /** Reads a message of a dump. */
   readonly neighbour: (message: NetlinkMessage) => ObservedEntry | undefined
   readonly address: (message: NetlinkMessage) => ObservedEntry | undefined
