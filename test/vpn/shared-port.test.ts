@@ -131,3 +131,19 @@ test('an external bridge that an EVPN instance leaves becomes the port of an IP 
     expect([steps, removing.count, node.vpns.snapshot().pending]).toEqual([steps, 0, []])
   }
 })
+
+test('an address of one IP VPN is refused to another MAC address on the same port in another one', async () => {
+  const lab = newNode()
+  const { node } = lab
+  const other = { ...GREEN, mac: mac('02:00:00:00:01:99') }
+  await node.attach(RED)
+  const before = outcome(lab)
+  await expect(node.attach(other)).rejects.toMatchObject({ code: 'ENDPOINT_CONFLICT' })
+  expect(outcome(lab)).toEqual(before)
+  await node.attach(GREEN)
+  await expect(node.attach({ ...other, instanceId: 'blue' })).rejects.toThrow('in VPN instance red')
+  await node.finish(detach(node, GREEN))
+  await node.finish(detach(node, RED))
+  await node.attach(other)
+  expect(outcome(lab).join()).toContain('02:00:00:00:01:99')
+})

@@ -1,4 +1,7 @@
+import { RequestError } from '../../api/errors.ts'
 import type { EventSink } from '../../events/event.ts'
+import { formatIp } from '../../values/address.ts'
+import { formatMac } from '../../values/mac.ts'
 import type { Drivers } from '../config.ts'
 import type { EvpnVpnInstance, VpnInstance } from '../instance.ts'
 import type { AttachRequest, ResolvedRequest } from '../request.ts'
@@ -60,6 +63,7 @@ export class PortSharing {
   /** A port can be in one VRF: its packets go there, and it receives from all VRFs that it is attached to. */
   confined(request: ResolvedRequest): ResolvedRequest {
     const { instanceId, type, port, irb, direction, mac, ip } = request
+    this.checkNeighbour(request)
     if (type !== 'ipvpn' || irb !== null || direction !== 'both') return request
     const holder = this.instances.get(this.ports.holderOf(port, instanceId) ?? '')
     if (holder?.type !== 'ipvpn') return request
@@ -67,5 +71,19 @@ export class PortSharing {
     if (!isKnown)
       this.events.emit({ type: 'port-shared', instance: instanceId, port, holder: holder.routing.config.id })
     return { ...request, direction: 'to-port', confined: true }
+  }
+
+  /** Linux has one MAC address for an IP address on an interface: of two instances, one would send to the machine of the other. Throws `RequestError`. */
+  private checkNeighbour({ instanceId, type, port, mac, ip }: ResolvedRequest): void {
+    if (type !== 'ipvpn' || ip === null || this.drivers.ipvpn !== 'linux') return
+    for (const [id, other] of this.instances) {
+      if (id === instanceId || other.type !== 'ipvpn') continue
+      const owner = other.attachments.behind(port).find((one) => one.ip === ip.ip && one.mac !== mac)
+      if (owner !== undefined)
+        throw new RequestError(
+          'ENDPOINT_CONFLICT',
+          `ip_address: ${formatIp(ip.ip)} on interface ${port} is that of MAC address ${formatMac(owner.mac)} in VPN instance ${id}: an interface has one MAC address for it, not ${formatMac(mac)} as well`,
+        )
+    }
   }
 }
