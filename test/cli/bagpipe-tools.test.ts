@@ -113,6 +113,12 @@ describe('bagpipe-looking-glass', () => {
     expect(exitCode).toBeUndefined()
   })
 
+  test('takes words that are paths by themselves', async () => {
+    const { output, asked } = await run('bagpipe-looking-glass no/such é', 404)
+    expect(asked).toEqual([expect.stringMatching(/^GET \/looking-glass\/no\/such\/%C3%A9 /)])
+    expect(output).toMatch(/^No such looking glass path: no\/such %C3%A9\n/)
+  })
+
   test('prints what the daemon answers otherwise', async () => {
     const { output } = await run('bagpipe-looking-glass --prefix x a', 500, 'oh')
     expect(output).toBe("Error code 500: b'oh'\n")

@@ -168,6 +168,8 @@ describe('bagpipe-looking-glass', () => {
     'vpns instances',
     'vpns instances clinet1 gateway_port ipvpn',
     'vpns instances nope',
+    'vpns/instances/clinet2 route_targets',
+    'vpns/nope',
     '-r vpns instances clinet2',
     '--server 10.77.0.11 bgp peers 10.77.0.1 protocol',
     '--prefix nope',

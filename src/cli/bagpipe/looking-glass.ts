@@ -21,14 +21,16 @@ export const lookingGlassTool = tool({
   },
   async run(args, words) {
     const server = { host: args.server ?? API_HOST, port: args.port ?? (await apiPort()) }
-    const path = glassPath(args.prefix ?? 'looking-glass', words)
+    // a word may be a path by itself
+    const path = glassPath(
+      args.prefix ?? 'looking-glass',
+      words.flatMap((word) => word.split('/')),
+    )
     try {
       const answer = await request(server, path)
       if (answer.status === 200) await printGlass(server, path, answer, args.recurse)
       else if (answer.status === 404)
-        await print(
-          `No such looking glass path: ${words.map(encodeURIComponent).join(' ')}\n(${urlOf(server, path)})`,
-        )
+        await print(`No such looking glass path: ${words.map(quoted).join(' ')}\n(${urlOf(server, path)})`)
       else await print(`Error code ${answer.status}: ${pythonBytes(answer.body)}`)
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
@@ -36,6 +38,8 @@ export const lookingGlassTool = tool({
     }
   },
 })
+
+const quoted = (word: string): string => word.split('/').map(encodeURIComponent).join('/')
 
 /** Prints an answer, or what it links to where it is only a link. */
 async function printGlass(server: Server, path: string, { body }: Answer, recurse: boolean): Promise<void> {
