@@ -26,8 +26,6 @@ export interface Link extends Interface {
   readonly takesZeroChecksums: boolean
   /** Whether the options that the model leaves out are as chanter sets them: a bridge without STP and forward delay, a VXLAN device that does not learn, a VRF that forwards, a tunnel that takes labels. */
   readonly tuned: boolean
-  /** Of a VXLAN device: whether it has an option that chanter's have not and that cannot be changed, as those of bagpipe-bgp do: it is recreated once its desired state is complete. */
-  readonly outdated: boolean
   /** Of a bridge port. */
   readonly learning: boolean
   readonly neighSuppress: boolean

@@ -23,6 +23,8 @@ export interface InterfaceInfo {
   readonly flowBased: boolean
   /** Of a VXLAN device: whether it learns addresses from received frames. */
   readonly learns: boolean
+  /** Of a VXLAN device: whether it drops the ARP requests that it cannot answer itself (`proxy`), which cannot be changed: an owned one, of bagpipe-bgp, is recreated once its desired state is complete. */
+  readonly outdated: boolean
   /** Whether it carries our mark, or did during this process: removing the alias does not end ownership. */
   readonly owned: boolean
 }

@@ -110,3 +110,16 @@ test('cleanup removes what a refused attach left as it was', async () => {
   expect(indexes()).toEqual([undefined, undefined])
   expect(iproute.link('tap2')?.flags).not.toContain('UP')
 })
+
+// Linux bridge agents with `arp_responder` make such devices
+test('a VXLAN device of the agent that drops ARP requests is refused, since the VMs of its network would find no other', async () => {
+  run('ip link add brq0 up type bridge')
+  const device = 'ip link add vxlan-200 up master brq0 type vxlan id 200'
+  run(`${device} dev eth0 local ${VTEP} dstport 4789 nolearning proxy`)
+  run('ip link set tap1 nomaster')
+  const given = { ...body(1), vpn_instance_id: 'net200', vni: 200, linuxbr: 'brq0' }
+  expect(await node.attach(given)).toContain('it drops ARP requests that it cannot answer itself')
+  run('ip link del vxlan-200')
+  run(`${device} dev eth0 local ${VTEP} dstport 4789 nolearning`)
+  expect(await node.attach(given)).toBe('200')
+})

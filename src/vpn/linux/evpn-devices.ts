@@ -177,7 +177,7 @@ export function inUse(instance: string): string {
 
 /** Why an external VXLAN device cannot carry a VPN; null if it can. */
 function unusable(
-  { port, local, up, flowBased, learns }: Interface,
+  { port, local, up, flowBased, learns, outdated }: Interface,
   { vxlanPort, vtep }: Vtep,
 ): string | null {
   if (flowBased) return 'it takes VNIs that others choose (external or vnifilter)'
@@ -187,5 +187,6 @@ function unusable(
   if (!isOfVtep)
     return `its source address is ${local === null ? 'none' : formatIp(local)}, the VTEP's is ${formatIp(vtep)} (dataplane_local_address)`
   if (learns) return 'it learns addresses by itself: it needs nolearning'
+  if (outdated) return 'it drops ARP requests that it cannot answer itself: it needs noproxy'
   return up ? null : 'it is down'
 }
