@@ -33,6 +33,8 @@ function sent(attributes: Update['attributes'], context: SessionContext): Update
   return decodeUpdate(w.copy(), context)
 }
 
+const hexOctet = (value: number): string => value.toString(16).padStart(2, '0')
+
 /** What the reflector makes of an UPDATE for another peer; undefined where it passes nothing on. */
 function reflected(update: Update, from: Source, to: Source): Update['attributes'] | undefined {
   const rib = new Rib(new VirtualClock())
@@ -84,6 +86,26 @@ describe.each([
       )
     },
   )
+})
+
+test.each([
+  ['a known attribute that a speaker on the way did not know', 'e0', 8, '00010002', 'e0'],
+  ['a known one that all did', 'c0', 8, '00010002', 'c0'],
+  ['one that we do not know', 'c0', 200, '01', 'e0'],
+  ['one that we do not know, with bits that mean nothing', 'cf', 200, '01', 'e0'],
+])('the flags of %s (RFC 4271 §4.3, §5)', (_, flags, code, value, expected) => {
+  const context = contextOf(true, true)
+  const w = new Writer()
+  writeReach(w, EVPN, ip(LOCAL), [NLRI], internalAttributes({ communities: [0x00010002] }), context)
+  const plain = w.copy().toString('hex').replace('c0080400010002', '')
+  const octets = `${flags}${hexOctet(code)}${hexOctet(value.length / 2)}${value}`
+  const message = Buffer.from(plain + octets, 'hex')
+  message.writeUInt16BE(message.length, 16)
+  message.writeUInt16BE(message.length - 23, 21)
+  const [from, to] = [peer('from', 64512, true), peer('to', 64512, true)]
+  w.reset()
+  writeReach(w, EVPN, ip(LOCAL), [NLRI], reflected(decodeUpdate(message, context), from, to)!, context)
+  expect(w.copy().toString('hex')).toContain(octets.replace(flags, expected))
 })
 
 test('tunnels without one good endpoint stay behind, all others go on as they came (RFC 9012 §13)', () => {

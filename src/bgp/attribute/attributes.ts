@@ -26,11 +26,14 @@ export type Attributes = {
 } & {
   /** Optional transitive attributes that are not decoded, to be passed on. */
   unknown: readonly UnknownAttribute[] | null
+  /** The codes of decoded attributes that a speaker on the way did not know: their partial bit stays set (RFC 4271 §5). */
+  partial: readonly number[] | null
 }
 
 const NONE = {
   ...Object.fromEntries(attributeCodecs.map(({ field }) => [field, null])),
   unknown: null,
+  partial: null,
 } as Attributes
 
 export function noAttributes(): Attributes {

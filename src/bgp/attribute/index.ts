@@ -6,7 +6,7 @@ import type { Reader } from '../wire/reader.ts'
 import type { Writer } from '../wire/writer.ts'
 import { as4PathFor, mergeAs4Path } from './as-path.ts'
 import { type AttributeField, type Attributes, noAttributes, type UnknownAttribute } from './attributes.ts'
-import { type AttributeCodec, formatList, OPTIONAL_NON_TRANSITIVE } from './codec.ts'
+import { type AttributeCodec, formatList, OPTIONAL_NON_TRANSITIVE, OPTIONAL_TRANSITIVE } from './codec.ts'
 import { type MpReach, type MpUnreach, readMpReach, readMpUnreach } from './mp.ts'
 import { attributeCodecs } from './table.ts'
 
@@ -152,6 +152,8 @@ function decodeOne(
   try {
     assign(attributes, codec.field, codec.decode(r, session))
     r.expectEnd()
+    if ((header.flags & Partial) !== 0 && codec.flags === OPTIONAL_TRANSITIVE)
+      attributes.partial = [...(attributes.partial ?? []), codec.code]
   } catch (error) {
     if (!(error instanceof Malformed)) throw error
     assign(attributes, codec.field, null)
@@ -185,7 +187,7 @@ function keepUnknown(
   if ((flags & Optional) === 0) {
     report('reset', UpdateSubcode.UnrecognizedWellKnownAttribute, `unknown well-known attribute ${code}`)
   } else if ((flags & Transitive) !== 0) {
-    const kept: UnknownAttribute = { code, flags: (flags | Partial) & ~ExtendedLength, value: r.rest() }
+    const kept: UnknownAttribute = { code, flags: OPTIONAL_TRANSITIVE | Partial, value: r.rest() }
     attributes.unknown = [...(attributes.unknown ?? []), kept]
   }
 }
@@ -214,7 +216,9 @@ export function encodeAttributes(w: Writer, attributes: Attributes, session: Ses
   if (!session.fourOctetAs && from !== null && from.as > 0xffff) wire.as4Aggregator = from
   for (const codec of byCode.values()) {
     const value = wire[codec.field]
-    if (value !== null) writeAttribute(w, codec.flags, codec.code, () => codec.encode(w, value, session))
+    if (value === null) continue
+    const partial = attributes.partial?.includes(codec.code) === true ? Partial : 0
+    writeAttribute(w, codec.flags | partial, codec.code, () => codec.encode(w, value, session))
   }
   for (const { flags, code, value } of attributes.unknown ?? [])
     writeAttribute(w, flags, code, () => w.octets(value))
