@@ -1,5 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { beforeEach, expect, test } from 'vitest'
+import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
+import { WellKnownCommunity } from '../../src/bgp/constants.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
@@ -75,6 +77,36 @@ test('a reflector shows that a session cannot carry a route', async () => {
   expect(reflected).toMatchObject([
     { sent_to: [], not_sent: [{ peer: A, reason: 'it fits no message of 4096 octets (RFC 4271 §9.2)' }] },
   ])
+})
+
+test('a reflector shows what keeps a route from a client: its community, or messages that the client has not read', async () => {
+  const network = new VirtualNetwork(clock)
+  const rr = speakerAt(RR, [peerConfig(A, CLIENT)], clock, network, { clusterId: ip(RR) })
+  const { capabilities } = openOf()
+  RawPeer.connect(network.transport, ip(A), ip(RR), 179).behave({
+    identifier: 1,
+    capabilities: { ...capabilities, families: [EVPN] },
+  })
+  clock.advance(10_000)
+  const source = localSource('EVI-1')
+  const reasonAfter = async (attributes: Partial<Attributes>) => {
+    rr.originate(source, EVPN, macRoute(B, MAC, null), attributes)
+    clock.advance(1000)
+    const answer = await get(testServer({ speaker: rr, clock }), `/explain?address=${MAC}`)
+    return answer.reflected[0].not_sent[0]?.reason
+  }
+  expect(await reasonAfter({ communities: [WellKnownCommunity.NoAdvertise] })).toBe(
+    'it has the community NO_ADVERTISE (RFC 1997)',
+  )
+  network.cut(ip(A), ip(RR))
+  for (let i = 0; i < 200; i++) {
+    const communities = Array.from({ length: 950 }, () => i)
+    rr.originate(source, EVPN, macRoute(B, `02:00:00:00:00:${i.toString(16)}`, null), { communities })
+  }
+  clock.advance(1000)
+  expect(await reasonAfter({})).toBe('it has not been sent yet')
+  network.mend(ip(A), ip(RR))
+  expect(await reasonAfter({})).toBe(undefined)
 })
 
 test('a reflector without a route reports that, and has no instances', async () => {

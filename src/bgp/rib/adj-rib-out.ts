@@ -192,9 +192,9 @@ export class AdjRibOut implements BestListener {
   /** Why the peer does not get the best route of a key; null where it does. */
   whyNot(best: Route): string | null {
     const route = this.policy.select(best)
-    if (route === null) return 'it may not have routes of this source (RFC 4456 §6, RFC 8212)'
+    if (route === null) return this.policy.whyNot(best)
     if (!this.isAskedFor(route)) return 'it asks for none of the route targets (RFC 4684)'
-    return this.advertiser?.whyWithheld(route) ?? null
+    return this.advertiser?.whyNot(route) ?? null
   }
 
   /** The route to advertise to the peer where `best` is the best route of its key. */

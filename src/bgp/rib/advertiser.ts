@@ -52,9 +52,12 @@ export class Advertiser {
     )
   }
 
-  /** Why a route is withheld from the peer; null where it is not. */
-  whyWithheld({ family, key }: Route): string | null {
-    return this.withheldRoutes.get(family)?.get(key)?.reason ?? null
+  /** Why the peer does not have a route yet; null where it does. */
+  whyNot(route: Route): string | null {
+    const { family, key } = route
+    const withheld = this.withheldRoutes.get(family)?.get(key)
+    if (withheld !== undefined) return withheld.reason
+    return this.advertised.get(family)?.get(key) === route ? null : 'it has not been sent yet'
   }
 
   /** Routes the peer has, as a live view. */

@@ -17,6 +17,8 @@ export interface ExportPolicy {
   candidates(family: Family): Iterable<Route>
   /** The route to advertise where `best` is the best one of its key; null when none may be advertised. */
   select(best: Route): Route | null
+  /** Why `select` has none for the peer; null where it has one. */
+  whyNot(best: Route): string | null
   /** Attributes and next hop for this peer; the same object for routes with equal results. */
   present(route: Route): Presented
 }
@@ -45,15 +47,15 @@ export interface ExportOptions {
 
 /** A VPN speaker advertises its own routes only; a reflector also those that RFC 4456 §6 permits. */
 export function exportPolicy(options: ExportOptions): ExportPolicy {
-  const { rib, clusterId, isExternal, isAccepted } = options
+  const { rib, clusterId } = options
   const shown = new WeakMap<AttributeSet, Map<number, Presented>>()
   return {
     candidates: (family) => (clusterId === null ? rib.notifiedOwn(family) : rib.notifiedBest(family)),
     select(best) {
-      if ((isExternal && !isAccepted) || isOpaque(best.nlri)) return null
-      const route = best.family === ROUTE_TARGET ? membershipFor(best, options) : best
-      return isAllowed(route, options) ? route : null
+      const route = chosenFor(best, options)
+      return whyNot(route, options) === null ? route : null
     },
+    whyNot: (best) => whyNot(chosenFor(best, options), options),
     present(route) {
       const { set, source, family } = route
       let ofSet = shown.get(set)
@@ -68,9 +70,19 @@ export function exportPolicy(options: ExportOptions): ExportPolicy {
   }
 }
 
-function isAllowed(route: Route, options: ExportOptions): boolean {
-  if (isKeptBack(route, options.isExternal)) return false
-  return route.source.peer === null || (options.clusterId !== null && reflects(route, options))
+function chosenFor(best: Route, options: ExportOptions): Route {
+  return best.family === ROUTE_TARGET ? membershipFor(best, options) : best
+}
+
+/** Why the peer may not have a route; null where it may. */
+function whyNot(route: Route, options: ExportOptions): string | null {
+  const { isExternal, isAccepted, clusterId } = options
+  if (isExternal && !isAccepted) return 'no policy lets routes out to its AS (RFC 8212)'
+  if (isOpaque(route.nlri)) return 'routes of its type are not passed on (RFC 7606 §5.4)'
+  const keptBack = whyKeptBack(route, isExternal)
+  if (keptBack !== null) return keptBack
+  if (route.source.peer === null || (clusterId !== null && reflects(route, options))) return null
+  return 'it may not have routes of this source (RFC 4456 §6)'
 }
 
 /**
@@ -101,13 +113,13 @@ const INSIDE_AS = [
  * long-lived graceful restart, so its sender uses partial deployment, which is for internal peers (RFC 9494 §4.3, §4.6); those get it unchanged,
  * since our own nodes, FRR and GoBGP prefer any other route whatever was advertised.
  */
-function isKeptBack({ set }: Route, isExternal: boolean): boolean {
+function whyKeptBack({ set }: Route, isExternal: boolean): string | null {
   const communities = set.attributes.communities
-  if (communities === null) return false
-  return (
-    communities.includes(WellKnownCommunity.NoAdvertise) ||
-    (isExternal && INSIDE_AS.some((community) => communities.includes(community)))
-  )
+  if (communities === null) return null
+  if (communities.includes(WellKnownCommunity.NoAdvertise))
+    return 'it has the community NO_ADVERTISE (RFC 1997)'
+  const staysInside = isExternal && INSIDE_AS.some((community) => communities.includes(community))
+  return staysInside ? 'a community keeps it inside the AS (RFC 1997, RFC 9494)' : null
 }
 
 /**
