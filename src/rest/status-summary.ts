@@ -1,7 +1,6 @@
 import type { RouteState, ServicesSummary, StatusSummary } from '../api/status.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { VPN_FAMILIES } from '../bgp/family.ts'
-import { nlriCodec } from '../bgp/nlri/index.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
@@ -13,6 +12,7 @@ import { VPN_TYPES } from '../vpn/request.ts'
 import { dummyInstances, forwardedInstances } from './dummy-instances.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
+import { notPassedOn } from './not-passed-on.ts'
 import { receiveOnly, silencedPorts } from './receive-only.ts'
 import { unconfirmed } from './unconfirmed.ts'
 
@@ -180,7 +180,7 @@ function problemsOf(
     )
   }
   problems.push(...listenProblems(speaker))
-  for (const peer of speaker.peers.values()) problems.push(...withheldRoutes(peer))
+  problems.push(...notPassedOn(speaker))
   if (services !== null && kernel !== null) {
     problems.push(
       ...lacks(services),
@@ -204,15 +204,6 @@ function problemsOf(
 function* listenProblems({ listeners }: Speaker): Iterable<string> {
   for (const { at, reason } of listeners.failures)
     yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that and restart, or set [BGP] listen = false`
-}
-
-function* withheldRoutes({ sessions, routesOut }: BgpPeer): Iterable<string> {
-  const withheld = [...routesOut.withheld()]
-  const [first] = withheld
-  if (first === undefined) return
-  const { family, nlri } = first.route
-  const example = `${nlriCodec(family)!.format(nlri)}: ${first.reason}`
-  yield `peer ${sessions.name}: ${withheld.length} routes cannot be advertised to it, such as ${example}`
 }
 
 function* lacks({ drivers }: ServiceViews): Iterable<string> {
