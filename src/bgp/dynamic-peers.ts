@@ -12,6 +12,8 @@ export class ConnectedPeers {
   private readonly all: Map<Ip, BgpPeer>
   private readonly host: BgpPeerHost
   private readonly members = new Map<BgpPeer, DynamicPeers>()
+  /** Of prefixes from which no more may connect, the last address that was refused for that. */
+  readonly refused = new Map<DynamicPeers, Ip>()
 
   /** `all` are the speaker's peers, of which some may be configured. */
   constructor(groups: readonly DynamicPeers[], all: Map<Ip, BgpPeer>, host: BgpPeerHost) {
@@ -27,6 +29,7 @@ export class ConnectedPeers {
     const { limit } = group
     const members = [...this.members.values()].filter((other) => other === group).length
     if (members >= limit) {
+      this.refused.set(group, address)
       this.host.environment.events.emit({ type: 'peer-limit', address: formatIp(address), limit })
       return undefined
     }
@@ -39,17 +42,25 @@ export class ConnectedPeers {
 
   /** The peer is configured from now on. */
   handOver(peer: BgpPeer): void {
-    this.members.delete(peer)
+    this.forget(peer)
   }
 
   /** Removes a peer that is gone. */
   remove(peer: BgpPeer): void {
-    if (this.members.delete(peer)) this.all.delete(peer.sessions.config.address)
+    if (this.forget(peer)) this.all.delete(peer.sessions.config.address)
+  }
+
+  /** Returns whether it was dynamic. */
+  private forget(peer: BgpPeer): boolean {
+    const group = this.members.get(peer)
+    if (group !== undefined) this.refused.delete(group)
+    return this.members.delete(peer)
   }
 
   /** Replaces the prefixes: members that may no longer connect are removed, others are changed. */
   set(groups: readonly DynamicPeers[]): void {
     this.groups = groups
+    this.refused.clear()
     for (const peer of [...this.members.keys()]) this.update(peer)
   }
 

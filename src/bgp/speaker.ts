@@ -228,6 +228,11 @@ export class Speaker {
     return this.settledPeers(peer, family).size > 0 ? 0 : this.config.headlessSeconds
   }
 
+  /** Prefixes from which no more peers may connect, each with an address that was refused for that. */
+  get fullPrefixes(): ReadonlyMap<DynamicPeers, Ip> {
+    return this.dynamic.refused
+  }
+
   /** In words. */
   get sessionCounts(): string {
     return `${[...this.peers.values()].filter(isUp).length} of ${this.peers.size} sessions established`

@@ -1,6 +1,7 @@
 import type { RouteState, ServicesSummary, StatusSummary } from '../api/status.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { VPN_FAMILIES } from '../bgp/family.ts'
+import { formatPrefix } from '../bgp/nlri/prefix.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
@@ -201,9 +202,11 @@ function problemsOf(
   return problems
 }
 
-function* listenProblems({ listeners }: Speaker): Iterable<string> {
+function* listenProblems({ listeners, fullPrefixes }: Speaker): Iterable<string> {
   for (const { at, reason } of listeners.failures)
     yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that and restart, or set [BGP] listen = false`
+  for (const [{ prefix, limit }, refused] of fullPrefixes)
+    yield `no more than ${limit} peers may connect from ${formatPrefix(prefix)}: ${formatIp(refused)} was refused`
 }
 
 function* lacks({ drivers }: ServiceViews): Iterable<string> {

@@ -2,14 +2,12 @@ import type { FastifyInstance } from 'fastify'
 import { beforeEach, expect, test } from 'vitest'
 import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { WellKnownCommunity } from '../../src/bgp/constants.ts'
-import { DEFAULT_CONTEXT } from '../../src/bgp/context.ts'
 import { EVPN } from '../../src/bgp/family.ts'
-import { writeReach, writeUnreach } from '../../src/bgp/message/pack.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
 import { TestNode } from '../support/node.ts'
-import { internalAttributes, openOf, RawPeer } from '../support/raw-peer.ts'
+import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { testServer } from '../support/test-server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -137,21 +135,4 @@ test('the status names peers that filter by route target', async () => {
 
 test('the status of a reflector is readable', async () => {
   expect(summaryText(await get(app, '/status'))).toMatch(/^ALL WELL/)
-})
-
-test('the status of a reflector names routes that it does not pass on, until they are withdrawn', async () => {
-  const network = new VirtualNetwork(clock)
-  const rr = speakerAt(RR, [peerConfig(A, CLIENT)], clock, network, { clusterId: ip(RR) })
-  const peer = RawPeer.connect(network.transport, ip(A), ip(RR), 179).behave({ identifier: 1 })
-  clock.advance(10_000)
-  const problems = async () => (await get(testServer({ speaker: rr, clock }), '/status')).problems
-  const multicast = [7, 6].map((code) => ({ type: 0, code, body: 'selective' }) as const)
-  peer.write((w) => void writeReach(w, EVPN, ip(A), multicast, internalAttributes(), DEFAULT_CONTEXT))
-  clock.advance(1000)
-  expect(await problems()).toEqual([
-    `peer ${A}: 2 of its EVPN routes are not passed on, of types that are unknown here: 6, 7`,
-  ])
-  peer.write((w) => void writeUnreach(w, EVPN, multicast, DEFAULT_CONTEXT))
-  clock.advance(1000)
-  expect(await problems()).toEqual([])
 })
