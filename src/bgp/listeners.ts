@@ -11,6 +11,9 @@ import type {
 import type { SpeakerEnvironment } from './speaker.ts'
 import type { DynamicPeers, SpeakerConfig } from './speaker-config.ts'
 
+/** Until it tries again where it cannot listen: an address may come later than the daemon, and who has the port may leave. */
+const RETRY_MS = 10_000
+
 /** Where a speaker accepts sessions that peers open. */
 export class Listeners implements Closable {
   private readonly config: SpeakerConfig
@@ -22,6 +25,8 @@ export class Listeners implements Closable {
   private dynamicPeers: readonly DynamicPeers[]
   private isOpen = false
   private closed = false
+  private opening: Promise<string | null> | null = null
+  private cancelRetry = (): void => {}
   /** Addresses where it cannot listen, and why. */
   failures: readonly { readonly at: TcpEndpoint; readonly reason: string }[] = []
 
@@ -37,9 +42,22 @@ export class Listeners implements Closable {
     this.accept = accept
   }
 
-  /** Listens at the local addresses of sessions, since peers connect to these; resolves to why it cannot, or null. */
-  async open(): Promise<string | null> {
+  /** Listens at the local addresses of sessions, since peers connect to these; resolves to why it cannot, or null. Tries again until it can. */
+  open(): Promise<string | null> {
     this.isOpen = true
+    this.cancelRetry()
+    const opening = this.opening === null ? this.openAll() : this.opening.then(() => this.openAll())
+    this.opening = opening
+    void opening.then(() => {
+      if (this.opening !== opening) return
+      this.opening = null
+      if (this.failures.length === 0 || this.closed) return
+      this.cancelRetry = this.environment.clock.after(RETRY_MS, () => void this.open())
+    })
+    return opening
+  }
+
+  private async openAll(): Promise<string | null> {
     const { listenPort } = this.config
     if (listenPort === null) return null
     const reasons: string[] = []
@@ -73,6 +91,7 @@ export class Listeners implements Closable {
 
   close(): void {
     this.closed = true
+    this.cancelRetry()
     for (const listener of this.listeners.values()) listener.close()
   }
 
@@ -94,18 +113,22 @@ export class Listeners implements Closable {
 
   private failed(at: TcpEndpoint, error: unknown): string {
     const reason = (error as Error).message
-    this.failures = [...this.failures, { at, reason }]
+    const isKnown = this.failures.some((one) => one.at.address === at.address && one.reason === reason)
+    this.failures = [...this.failures.filter((one) => one.at.address !== at.address), { at, reason }]
     const address = formatIp(at.address)
-    this.environment.events.emit({ type: 'listen-failed', address, port: at.port, reason })
+    if (!isKnown) this.environment.events.emit({ type: 'listen-failed', address, port: at.port, reason })
     return reason
   }
 
   private async openAt(at: TcpEndpoint): Promise<string | null> {
-    const { transport } = this.environment
-    this.failures = this.failures.filter((one) => one.at.address !== at.address)
+    const { transport, events } = this.environment
     try {
       const listener = await transport.listen(at, this.accept)
       this.listeners.set(at.address, listener)
+      const others = this.failures.filter((one) => one.at.address !== at.address)
+      if (others.length < this.failures.length)
+        events.emit({ type: 'listening', address: formatIp(at.address), port: at.port })
+      this.failures = others
       if (this.closed) listener.close()
       else listener.protect(this.protections(at.address))
       return null

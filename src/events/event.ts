@@ -109,6 +109,8 @@ export type BgpEvent =
       readonly port: number
       readonly reason: string
     }
+  /** After a failure. */
+  | { readonly type: 'listening'; readonly address: string; readonly port: number }
 
 export type DataplaneEvent =
   /** How many entries were set in one batch, or removed, by kind. */

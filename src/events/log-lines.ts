@@ -81,8 +81,9 @@ export const LOG_LINES = {
   'listen-failed': {
     part: 'bgp',
     level: 'warn',
-    message: 'cannot listen for BGP: peers cannot connect to us',
+    message: 'cannot listen for BGP: peers cannot connect to us; retrying',
   },
+  listening: { part: 'bgp', level: 'info', message: 'listening for BGP: peers can connect to us' },
   'entries-programmed': null,
   'entries-removed': null,
   'entries-refused': null,

@@ -204,7 +204,7 @@ function problemsOf(
 
 function* listenProblems({ listeners, fullPrefixes }: Speaker): Iterable<string> {
   for (const { at, reason } of listeners.failures)
-    yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that and restart, or set [BGP] listen = false`
+    yield `peers cannot connect to ${formatIp(at.address)} port ${at.port}: ${reason}; mend that, it is tried again every 10 seconds, or set [BGP] listen = false`
   for (const [{ prefix, limit }, refused] of fullPrefixes)
     yield `no more than ${limit} peers may connect from ${formatPrefix(prefix)}: ${formatIp(refused)} was refused`
 }

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { BgpPeer } from '../../src/bgp/bgp-peer.ts'
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
@@ -207,5 +207,23 @@ describe('setPeers', () => {
     expect(us.listeners.failures).toEqual([{ at: { address: ip(C), port: 179 }, reason: 'EADDRINUSE' }])
     await set(peerConfig(A))
     expect(us.listeners.failures).toEqual([])
+  })
+
+  test('listens as soon as it can where it could not at first', async () => {
+    const listening = () => events.filter(({ type }) => type.startsWith('listen'))
+    const taken = { localAddress: ip(C), passive: true }
+    await us.setPeers([peerConfig(A), peerConfig(B, taken)])
+    const tries = vi.spyOn(network.transport, 'listen')
+    await vi.waitFor(() => {
+      clock.advance(10_000)
+      expect(tries.mock.calls.length).toBeGreaterThan(2)
+    })
+    expect(listening()).toEqual([{ type: 'listen-failed', address: C, port: 179, reason: 'EADDRINUSE' }])
+    far.get(C)!.stop('it leaves')
+    await vi.waitFor(() => {
+      clock.advance(10_000)
+      expect(us.listeners.failures).toEqual([])
+    })
+    expect(listening().slice(1)).toEqual([{ type: 'listening', address: C, port: 179 }])
   })
 })

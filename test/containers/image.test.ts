@@ -160,7 +160,7 @@ describe.each(Object.entries(TARGETS))('the image on %s', (_, image) => {
       const line = (await container.logs()).split('\n').find((one) => one.includes('cannot listen'))
       expect(JSON.parse(line ?? '{}')).toMatchObject({
         reason: `listen EACCES: permission denied ${ADDRESS}:179`,
-        msg: 'cannot listen for BGP: peers cannot connect to us',
+        msg: 'cannot listen for BGP: peers cannot connect to us; retrying',
       })
     })
   })
