@@ -41,7 +41,7 @@ function* withoutTransport(
   { draft: { DATAPLANE_DRIVER_IPVPN: driver } }: ReadValues,
   at: PositionOf,
 ): Iterable<ConfigFinding> {
-  if (driver.dataplane_driver !== 'linux' || driver.mpls_interface) return
+  if (driver.dataplane_driver !== 'linux' || driver.mpls_interface || !('mpls_interface' in driver)) return
   const section = 'DATAPLANE_DRIVER_IPVPN'
   const expected = 'the interface that carries MPLS, *gre* or *udp*'
   yield missingOption(at(section, 'dataplane_driver'), section, 'mpls_interface', expected)

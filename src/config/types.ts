@@ -200,8 +200,9 @@ export const vrfPrefix: Type<string> = {
 export const mplsTransport: Type<{ interface: string } | { tunnels: 'gre' | 'udp' } | null> = {
   allowed: 'the name of an interface, `*gre*` or `*udp*`',
   parse(value) {
-    if (value.includes('*gre*')) return { tunnels: 'gre' }
-    if (value.includes('*udp*')) return { tunnels: 'udp' }
+    if (value === '*gre*') return { tunnels: 'gre' }
+    if (value === '*udp*') return { tunnels: 'udp' }
+    if (/[\s/*]/.test(value)) throw new InvalidValue('no interface has such a name')
     return value === '' ? null : { interface: value }
   },
   show(value) {

@@ -192,6 +192,12 @@ describe('a wrong value stops the daemon with one line', () => {
       '',
       `no interface of that name is up with an address (lo, eth0, eth1, eth2); expected ${OWN_ADDRESS}`,
     ],
+    ...['eth1 # or *gre*', '*gre*,eth1', 'a/b', '*vxlan*'].map((name) => [
+      'DATAPLANE_DRIVER_IPVPN',
+      'mpls_interface',
+      name,
+      'no interface has such a name; expected the name of an interface, `*gre*` or `*udp*`',
+    ]),
     ['DATAPLANE_DRIVER_EVPN', 'vxlan_dst_port', '70000', `expected ${PORT}`],
     ['DEFAULT', 'debug', 'very', `expected ${BOOLEAN}`],
     ['DEFAULT', 'log_rotation_type', 'daily', 'expected none, size or interval'],
