@@ -156,6 +156,8 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   vrfGaps(): Eventual<readonly string[]>
   /** What hinders the traffic of owned bridges, VXLAN devices and tunnels and is not repaired, in sentences. */
   vxlanGaps(): Eventual<readonly string[]>
+  /** Which of some addresses packets from `local` do not reach, for want of a route or because of one that drops them, each with the reason; none where `local` is on no interface. */
+  withoutPath(addresses: readonly Ip[], local: Ip): Eventual<ReadonlyMap<Ip, string>>
   /** The addresses of external interfaces that are in no VRF. */
   nodeAddresses(): Eventual<readonly InterfaceAddress[]>
   /** The devices enslaved to a bridge or VRF. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
+import type { Ip } from '../../src/values/address.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { linuxLab, programmedLab } from './linux-lab.ts'
@@ -170,4 +171,30 @@ describe('an external neighbour of a bridge', () => {
     await dataplane.verifier.verify()
     expect(await gaps()).toBe('')
   })
+})
+
+test.each([
+  { local: VTEP, flag: '', net: '198.51.100.0/24', ends: ['198.51.100.9', '203.0.113.1'] },
+  { local: '2001:db8::1', flag: ' nodad', net: '2001:db8:1::/48', ends: ['2001:db8:1::9', '2001:db8:2::9'] },
+])('addresses that packets from $local do not reach have the reason', ({ local, flag, net, ends }) => {
+  const [far, elsewhere] = ends.map(e.ip) as [Ip, Ip]
+  const family = local.includes(':') ? '-6' : '-4'
+  lab = linuxLab()
+  run('ip link add up0 up type veth peer name up1')
+  run('ip link set up1 up')
+  run(`ip ${family} addr add ${local} dev up0${flag}`)
+  const paths = () => lab.driver.withoutPath([e.ip(local), far, elsewhere], e.ip(local))
+  for (const type of ['unreachable', 'blackhole', 'prohibit']) {
+    run(`ip ${family} route add ${type} ${net}`)
+    expect(paths()).toEqual(
+      new Map([
+        [far, type === 'unreachable' ? 'an unreachable route' : `a ${type} route`],
+        [elsewhere, 'no route'],
+      ]),
+    )
+    run(`ip ${family} route del ${type} ${net}`)
+  }
+  run(`ip ${family} route add ${net} dev up0`)
+  expect(paths()).toEqual(new Map([[elsewhere, 'no route']]))
+  expect(lab.driver.withoutPath([far], e.ip('192.0.2.77'))).toEqual(new Map())
 })

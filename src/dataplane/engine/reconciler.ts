@@ -38,6 +38,7 @@ import { Underlay } from './underlay.ts'
 import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
 import { vrfLeftWith } from './vrf-left.ts'
+import { VtepPaths } from './vtep-paths.ts'
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
@@ -62,6 +63,7 @@ export class Reconciler implements Dataplane {
   private readonly work: Work
   readonly verifier: Verifier
   readonly storms: Storms
+  private readonly vtepPaths: VtepPaths
   private readonly resync: Resync
   private readonly underlay: Underlay
   private readonly nodeAddresses: NodeAddresses
@@ -123,6 +125,7 @@ export class Reconciler implements Dataplane {
       failed: () => this.notices.overrun(), // work may be lost: check everything again
     })
     this.storms = new Storms({ clock, driver, events, devices: devices.all })
+    this.vtepPaths = new VtepPaths(clock, driver, devices.all)
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
@@ -133,6 +136,7 @@ export class Reconciler implements Dataplane {
     this.nodeAddresses.hint()
     this.resync.start()
     this.storms.start()
+    this.vtepPaths.start()
     this.schedule()
   }
 
@@ -141,6 +145,7 @@ export class Reconciler implements Dataplane {
     this.turns.stop()
     this.resync.stop()
     this.storms.stop()
+    this.vtepPaths.stop()
     const { devices, work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
     const parts: Closable[] = [
       devices,
@@ -234,7 +239,11 @@ export class Reconciler implements Dataplane {
 
   vxlanGaps(): Eventual<readonly string[]> {
     const { driver, devices } = this
-    const answers = gathered([driver.vxlanGaps(), externalVxlanGaps(devices.all.values(), driver)])
+    const answers = gathered([
+      driver.vxlanGaps(),
+      externalVxlanGaps(devices.all.values(), driver),
+      this.vtepPaths.gaps(),
+    ])
     return whenAnswered(answers, (gaps) => [...gaps.flat(), ...unmanagedGaps(devices.all.values())])
   }
 

@@ -41,6 +41,8 @@ export interface LinkDefinition<E extends Shape> extends Definition<E> {
   otherEnd?(entry: E): string
   /** Whether it is a bridge: to be isolated from the host, watched for storms, and slow to delete. */
   readonly isBridge?: boolean
+  /** The source address of what a device sends to its VTEPs. */
+  localOf?(entry: E): Ip
   /** Whether the kernel has no room for both. */
   excludes?(entry: E, other: E): boolean
   /** The MTU of one that leaves it to an underlay with that MTU, undefined where that is unknown; null where the kernel chooses it. */
@@ -87,6 +89,8 @@ export interface TableDefinition<E extends Shape, K extends Key, V> extends Defi
   readonly needsSettings?: boolean
   /** Where an entry of a device makes it send frames; null where that is unknown. An entry of another program is reported. */
   sendsTo?(entry: E): FrameDestination | null
+  /** The VTEP of an entry, where a table has one for each VTEP of its device, and few others. */
+  vtepOf?(entry: E): Ip
   /** What a bridge answers ARP and ND with by it; null for one that answers nothing. In an owned bridge, an entry of another program is reported. */
   answers?(entry: E): { readonly ip: Ip; readonly mac: Mac } | null
   /** The entry as it differs from the wanted one while the list that all entries of the device make up lacks our mark. */

@@ -22,6 +22,7 @@ export const flood = {
     `flood to ${formatIp(entry.dst)} vni ${entry.vni}${driftText(entry.drift)} on ${entry.device}`,
   isMarked: false,
   sendsTo: (entry) => destinationOf(0, entry),
+  vtepOf: ({ dst }) => dst,
   unmarked: (entry) => ({ ...entry, drift: { ...entry.drift, flags: 0 } }),
   layout: () => ({
     key: ({ dst, vni, drift: { flags: _, ...apart } = {} }) =>

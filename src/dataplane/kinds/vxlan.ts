@@ -42,6 +42,7 @@ export const vxlan = {
     actual.lower === null,
   fits: ({ local }, actual) => actual.local === local,
   traits: ({ vni, local, port }) => ({ vni, local, port }),
+  localOf: ({ local }) => local,
   excludes: ({ vni, port }, other) => other.vni === vni && other.port === port,
   mtuOver: ({ local }, underlayMtu = 0) => vxlanMtuOver(underlayMtu, local),
   roomOver: ({ local }, underlayMtu) => vxlanRoomOver(underlayMtu, local),

@@ -268,6 +268,10 @@ export class LinuxDriver implements Driver {
     return this.externalRoutes.nextHopTo(ip)
   }
 
+  withoutPath(addresses: readonly Ip[], local: Ip): ReadonlyMap<Ip, string> {
+    return this.externalRoutes.withoutPath(addresses, local)
+  }
+
   isTableTaken(table: number): boolean {
     return this.externalRoutes.isTableTaken(table)
   }

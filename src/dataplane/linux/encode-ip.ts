@@ -39,6 +39,22 @@ export function getRoute(batch: Batch, ip: Ip): void {
   batch.end()
 }
 
+/** As `getRoute`, for packets with a source address of this node. */
+export function getRouteFrom(batch: Batch, ip: Ip, source: Ip): void {
+  batch.begin(k.RTM_GETROUTE, 0)
+  const bits = ip.length * 8
+  rtmsg(batch.writer, {
+    family: ipFamily(ip),
+    length: bits,
+    sourceLength: bits,
+    table: k.RT_TABLE_UNSPEC,
+    protocol: 0,
+  })
+  batch.writer.attributeIp(k.RTA_DST, ip)
+  batch.writer.attributeIp(k.RTA_SRC, source)
+  batch.end()
+}
+
 /** Looks up the incoming route of an address of this node: it names the interface that has the address; with `index` among those of that interface. */
 export function getLocalRoute(batch: Batch, ip: Ip, index: number | null = null): void {
   batch.begin(k.RTM_GETROUTE, 0)
@@ -63,6 +79,7 @@ export function dumpRoutes(
 interface RouteFields {
   readonly family: number
   readonly length?: number
+  readonly sourceLength?: number
   readonly table: number
   readonly scope?: number
   readonly type?: number
@@ -72,9 +89,18 @@ interface RouteFields {
 
 export function rtmsg(
   writer: NetlinkWriter,
-  { family, length = 0, table, scope = 0, type = 0, flags = 0, protocol = k.PROTOCOL }: RouteFields,
+  {
+    family,
+    length = 0,
+    sourceLength = 0,
+    table,
+    scope = 0,
+    type = 0,
+    flags = 0,
+    protocol = k.PROTOCOL,
+  }: RouteFields,
 ): void {
-  writer.u32(family | (length << 8))
+  writer.u32(family | (length << 8) | (sourceLength << 16))
   writer.u32(table | (protocol << 8) | (scope << 16) | (type << 24))
   writer.u32(flags)
 }

@@ -2,11 +2,19 @@ import type { Ip } from '../../values/address.ts'
 import type { NextHop } from '../model.ts'
 import * as k from './constants.ts'
 import { readHolder, readNextHop } from './decode-ip.ts'
-import { dumpRoutes, getLabel, getLocalRoute, getRoute } from './encode-ip.ts'
+import { dumpRoutes, getLabel, getLocalRoute, getRoute, getRouteFrom } from './encode-ip.ts'
 import type { Links } from './links.ts'
 import type { NetlinkMessage } from './message.ts'
 import { dump, exhaust, type Requests } from './requests.ts'
 import { hasMpls } from './sysctl.ts'
+
+/** What a failed route lookup tells, by errno. */
+const DROPPED_BY: ReadonlyMap<number, string> = new Map([
+  [k.ENETUNREACH, 'no route'],
+  [k.EHOSTUNREACH, 'an unreachable route'],
+  [k.EINVAL, 'a blackhole route'],
+  [k.EACCES, 'a prohibit route'],
+])
 
 /** External routes and labels: those of other programs or of an operator. */
 export class ExternalRoutes {
@@ -44,6 +52,17 @@ export class ExternalRoutes {
       holder = readHolder(message, this.links)
     })
     return holder
+  }
+
+  withoutPath(addresses: readonly Ip[], local: Ip): Map<Ip, string> {
+    const lost = new Map<Ip, string>()
+    if (addresses.length === 0 || this.holderOf(local) === null) return lost
+    for (const ip of addresses) getRouteFrom(this.requests, ip, local)
+    for (const [position, { errno }] of this.requests.send()) {
+      const reason = DROPPED_BY.get(errno ?? 0)
+      if (reason !== undefined) lost.set(addresses[position]!, reason)
+    }
+    return lost
   }
 
   isTableTaken(table: number): boolean {

@@ -202,6 +202,10 @@ export class MemoryDriver implements Driver {
     return this.kernel.nextHops.get(ip) ?? null
   }
 
+  withoutPath(addresses: readonly Ip[]): ReadonlyMap<Ip, string> {
+    return new Map([...this.kernel.dropped].filter(([ip]) => addresses.includes(ip)))
+  }
+
   nodeAddresses(): readonly InterfaceAddress[] {
     return this.kernel.addresses
   }

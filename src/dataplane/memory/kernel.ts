@@ -41,6 +41,8 @@ export class MemoryKernel {
   readonly tables: MemoryTables
   /** The main table, as set by `setNextHop`. */
   readonly nextHops = new Map<Ip, NextHop>()
+  /** Why packets to an address are dropped. */
+  readonly dropped = new Map<Ip, string>()
   /** Which interfaces have the node's addresses. */
   readonly holders = new Map<Ip, string>()
   /** The counters of devices; devices that are absent here have none. */
