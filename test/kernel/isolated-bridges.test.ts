@@ -7,6 +7,8 @@ import { loadProgram, type Program } from '../../src/linux/bpf/program.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import * as e from '../dataplane/entries.ts'
 import { labFixture } from '../dataplane/fixture.ts'
+import { BROADCAST, ethernet } from '../support/frames.ts'
+import { Socket } from '../support/sockets.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -31,6 +33,11 @@ const external: Entry[] = [
 function portOf(name: string): Record<string, unknown> {
   return iproute.link(name)?.linkinfo?.info_slave_data ?? {}
 }
+
+/** An EtherType for experiments. */
+const EXPERIMENTAL = 0x88b5
+
+const isFiltered = (name: string) => run(`tc filter show dev ${name} ingress`).includes('chanter_drop_tc')
 
 /** Another program puts a program of its own on the bridge. */
 function attach(program: Program): void {
@@ -61,6 +68,7 @@ describe('a bridge that chanter made', () => {
 
   test.each([
     ['the program taken away', 'ip link set br0 xdpgeneric off'],
+    ['the filter taken away', 'tc filter del dev br0 ingress'],
     ['multicast snooping', 'ip link set br0 type bridge mcast_snooping 1'],
     ['addresses of its own', 'ip link set br0 addrgenmode eui64'],
     ['its alias', 'ip link set vx0 alias chanter:other'],
@@ -72,9 +80,30 @@ describe('a bridge that chanter made', () => {
     await t.lab.until(() => own.every((entry) => t.lab.holds(entry)))
     await t.lab.until(() => {
       const links = ['br0', 'vx0'].map((name) => t.lab.driver.link(name))
-      return links.every((link) => link?.tuned === true) && xdpOf('br0') !== null
+      return links.every((link) => link?.tuned === true) && xdpOf('br0') !== null && isFiltered('br0')
     })
     expect(['br0', 'vx0'].map((name) => t.lab.indexOf(name))).toEqual(indexes)
+  })
+
+  test('drops frames that tc has redirected, which XDP lets pass', async () => {
+    run('ip link add far type veth peer name near')
+    for (const name of ['far', 'near']) run(`ip link set ${name} up`)
+    run('tc qdisc add dev near clsact')
+    const redirect = 'match u32 0 0 action mirred ingress redirect dev br0'
+    run(`tc filter add dev near ingress protocol all u32 ${redirect}`)
+    const [stack, sender] = [Socket.ofProtocol(null, EXPERIMENTAL), Socket.ofInterface(null, 'far')]
+    const send = (text: string) =>
+      sender.send(ethernet(BROADCAST, '02:00:00:00:01:01', EXPERIMENTAL, Buffer.from(text)))
+    send('redirected')
+    run('tc filter del dev near ingress')
+    send('received')
+    const seen: string[] = []
+    await t.lab.until(() => {
+      seen.push(...stack.take().map((frame) => frame.toString('latin1', 14).replace(/\0*$/, '')))
+      return seen.includes('received')
+    })
+    expect(seen).toEqual(['received'])
+    for (const socket of [stack, sender]) socket.close()
   })
 
   test('takes no router advertisements again once the kernel was compared, which does not notify of it', async () => {
@@ -153,10 +182,11 @@ describe('an external bridge', () => {
   test('is isolated, and as it was when the last attachment goes', async () => {
     await t.wantInPlace(...external)
     expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(isFiltered('br0')).toBe(true)
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0xfffd', learning: true })
     for (const entry of external) t.dataplane.unwant(entry)
     await t.dataplane.gone(external)
-    expect(xdpOf('br0')).toBeNull()
+    expect([xdpOf('br0'), isFiltered('br0')]).toEqual([null, false])
     expect(iproute.link('tap1')).toMatchObject({ master: 'br0' })
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0' })
   })

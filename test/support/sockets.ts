@@ -50,7 +50,7 @@ export class Socket {
   }
 
   /** Frames of an Ethernet protocol that the kernel of a namespace hands to its stack, by whatever interface they came. */
-  static ofProtocol(namespace: string, protocol: number): Socket {
+  static ofProtocol(namespace: string | null, protocol: number): Socket {
     return within(namespace, () => Socket.ofFrames(protocol, 0))
   }
 

@@ -7,12 +7,13 @@ import * as k from './constants.ts'
 import { setXdp } from './encode.ts'
 import { hostUseOf } from './host-use.ts'
 import type { Links } from './links.ts'
-import { dropFrames, dropLocalErrors } from './programs.ts'
+import { dropFrames, dropLocalErrors, dropRedirected } from './programs.ts'
 import type { Requests } from './requests.ts'
 import {
   addIngress,
   dropAll,
-  hasFilter,
+  type FilterKey,
+  filtersOf,
   type IngressFilter,
   removeFilter,
   setFilter,
@@ -40,7 +41,8 @@ export interface IsolationDependencies {
 
 /**
  * Keeps VMs' frames out of the host's IP stack. A bridge forwards, and answers ARP and ND, before it passes a frame up as if its
- * device had received it: a program on the device drops all of that, by XDP or by tc, whichever the kernel accepts.
+ * device had received it: a program on the device drops all of that, by XDP and by tc, or by the one that the kernel accepts. A container may have
+ * XDP left out, but not tc.
  */
 export class BridgeIsolation {
   private readonly requests: Requests
@@ -48,9 +50,12 @@ export class BridgeIsolation {
   /** Ids of XDP programs, owned and external, that were checked before. */
   private readonly known: Map<number, boolean>
   private xdp: Program | number | null = null
+  private dropper: Program | number | null = null
   private classifier: Program | number | null = null
   /** Bridges that are not isolated, by index. */
   private readonly open = new Map<number, NotIsolated>()
+  /** What the kernel refused for bridges that are isolated by the other one, by index. */
+  private readonly refused = new Map<number, 'xdp' | 'tc'>()
 
   constructor({ requests, links, programs }: IsolationDependencies) {
     this.requests = requests
@@ -68,10 +73,10 @@ export class BridgeIsolation {
   isDone(bridge: Link): boolean {
     const open = this.open.get(bridge.index)
     const use = this.useOf(bridge)
-    if (use !== null) return open?.use === use && !this.hasOwned(bridge)
+    if (use !== null) return open?.use === use && !this.hasAny(bridge)
     // what another owner's program prevented may be possible without it
     if (open !== undefined) return open.use === null && open.program === bridge.xdpProgram
-    return this.hasOwned(bridge)
+    return this.hasAll(bridge)
   }
 
   /** Isolates a bridge, unless the host uses it; then it stays as it was. */
@@ -92,18 +97,20 @@ export class BridgeIsolation {
 
   /** Removes the isolation of a bridge. */
   release(bridge: Link): void {
-    const { index, xdpProgram } = bridge
+    const { index } = bridge
     this.open.delete(index)
-    if (xdpProgram !== null && this.isOurProgram(xdpProgram)) this.setXdp(index, NO_PROGRAM)
-    if (this.usesFilters) this.removeFilter(index, dropAll)
+    this.refused.delete(index)
+    if (this.hasXdp(bridge)) this.setXdp(index, NO_PROGRAM)
+    this.removeFilters(index, DROP_FILTERS)
   }
 
   /** What isolates a bridge, or why nothing does, as last observed. */
   of(bridge: Link): Isolation {
-    if (bridge.xdpProgram !== null && this.isOurProgram(bridge.xdpProgram)) return { by: 'xdp', reason: null }
+    if (this.hasXdp(bridge)) return { by: 'xdp', reason: null }
     const open = this.open.get(bridge.index)
     if (open !== undefined) return { by: null, reason: open.reason }
-    return this.usesFilters ? { by: 'tc', reason: null } : { by: null, reason: 'it is not isolated yet' }
+    const isByFilter = this.lacksXdp || this.refused.get(bridge.index) === 'xdp'
+    return isByFilter ? { by: 'tc', reason: null } : { by: null, reason: 'it is not isolated yet' }
   }
 
   /** Drops ICMP errors for the node itself on a port of a VRF, where the kernel allows that. */
@@ -113,7 +120,7 @@ export class BridgeIsolation {
   }
 
   unfilterPort(index: number): void {
-    if (typeof this.loadClassifier() !== 'number') this.removeFilter(index, LOCAL_ERRORS)
+    if (typeof this.loadClassifier() !== 'number') this.removeFilters(index, [LOCAL_ERRORS])
   }
 
   /** Whether a port of a VRF is filtered, as far as the kernel lets us. */
@@ -129,17 +136,18 @@ export class BridgeIsolation {
 
   /** Closes the programs; the kernel keeps those that are attached. */
   close(): void {
-    for (const program of [this.xdp, this.classifier])
+    for (const program of [this.xdp, this.dropper, this.classifier])
       if (program !== null && typeof program !== 'number') close(program.fd)
     this.xdp = null
+    this.dropper = null
     this.classifier = null
   }
 
   private isFiltered(index: number): boolean {
-    return hasFilter(index, LOCAL_ERRORS)
+    return filtersOf(index, [LOCAL_ERRORS]).length > 0
   }
 
-  private get usesFilters(): boolean {
+  private get lacksXdp(): boolean {
     return typeof this.loadXdp() === 'number'
   }
 
@@ -147,9 +155,19 @@ export class BridgeIsolation {
     return isOwned(bridge) ? null : hostUseOf(bridge, this.links)
   }
 
-  private hasOwned({ index, xdpProgram }: Link): boolean {
-    if (xdpProgram !== null && this.isOurProgram(xdpProgram)) return true
-    return this.usesFilters && hasFilter(index, dropAll)
+  private hasXdp({ xdpProgram }: Link): boolean {
+    return xdpProgram !== null && this.isOurProgram(xdpProgram)
+  }
+
+  private hasAny(bridge: Link): boolean {
+    return this.hasXdp(bridge) || filtersOf(bridge.index, DROP_FILTERS).length > 0
+  }
+
+  /** Whether it is isolated by all that the kernel accepts. */
+  private hasAll(bridge: Link): boolean {
+    const refused = this.refused.get(bridge.index)
+    if (!this.hasXdp(bridge) && !this.lacksXdp && refused !== 'xdp') return false
+    return refused === 'tc' || filtersOf(bridge.index, DROP_FILTERS).length > 0
   }
 
   private isExternal(bridge: Link): boolean {
@@ -165,13 +183,25 @@ export class BridgeIsolation {
     return isOurProgram
   }
 
-  /** Attaches a program to a bridge; returns why that is not possible, if it is not. */
+  /** Attaches the programs to a bridge; returns why that is not possible, if neither is. */
   private drop({ index }: Link): string | null {
     const program = this.loadXdp()
     const byXdp = typeof program === 'number' ? lackOf(program) : this.setXdp(index, program.fd)
-    if (byXdp === null) return null
-    const byFilter = this.addFilter(index, dropAll)
-    return byFilter === null ? null : `XDP: ${byXdp}; tc: ${byFilter}`
+    const byFilter = this.filter(index)
+    this.refused.delete(index)
+    if (byXdp !== null && byFilter !== null) return `XDP: ${byXdp}; tc: ${byFilter}`
+    if (byXdp !== null) this.refused.set(index, 'xdp')
+    if (byFilter !== null) this.refused.set(index, 'tc')
+    return null
+  }
+
+  /** Has tc drop what comes in by a bridge; returns why that is not possible, if it is not. */
+  private filter(index: number): string | null {
+    if (filtersOf(index, DROP_FILTERS).length > 0) return null
+    this.dropper ??= loadProgram(dropRedirected)
+    const { dropper } = this
+    const byProgram = typeof dropper === 'number' ? lackOf(dropper) : this.addFilter(index, dropsAll(dropper))
+    return byProgram === null ? null : this.addFilter(index, dropAll)
   }
 
   private loadXdp(): Program | number {
@@ -192,16 +222,14 @@ export class BridgeIsolation {
   }
 
   private addFilter(index: number, filter: IngressFilter): string | null {
-    if (hasFilter(index, filter)) return null
     addIngress(this.requests, index)
     this.requests.send() // it may have one already; if it could not get one, the filter is refused
     setFilter(this.requests, index, filter)
     return this.send()
   }
 
-  private removeFilter(index: number, filter: Pick<IngressFilter, 'kind'>): void {
-    if (!hasFilter(index, filter)) return
-    removeFilter(this.requests, index, filter)
+  private removeFilters(index: number, keys: readonly FilterKey[]): void {
+    for (const key of filtersOf(index, keys)) removeFilter(this.requests, index, key)
     this.requests.send()
   }
 
@@ -211,16 +239,24 @@ export class BridgeIsolation {
   }
 }
 
-const LOCAL_ERRORS = { kind: 'bpf' } as const
+const LOCAL_ERRORS = { kind: 'bpf', handle: 0x13 } as const
+const DROP = { kind: 'bpf', handle: 0x14 } as const
+/** A bridge has one of these. */
+const DROP_FILTERS: readonly FilterKey[] = [DROP, dropAll]
 
-function localErrors({ fd }: Program): IngressFilter {
-  return {
-    ...LOCAL_ERRORS,
-    writeOptions(writer) {
-      writer.attributeU32(k.TCA_BPF_FD, fd)
-      writer.attributeText(k.TCA_BPF_NAME, dropLocalErrors.name)
-      writer.attributeU32(k.TCA_BPF_FLAGS, k.TCA_BPF_FLAG_ACT_DIRECT)
-    },
+function localErrors(program: Program): IngressFilter {
+  return { ...LOCAL_ERRORS, writeOptions: optionsOf(program, dropLocalErrors.name) }
+}
+
+function dropsAll(program: Program): IngressFilter {
+  return { ...DROP, writeOptions: optionsOf(program, dropRedirected.name) }
+}
+
+function optionsOf({ fd }: Program, name: string): IngressFilter['writeOptions'] {
+  return (writer) => {
+    writer.attributeU32(k.TCA_BPF_FD, fd)
+    writer.attributeText(k.TCA_BPF_NAME, name)
+    writer.attributeU32(k.TCA_BPF_FLAGS, k.TCA_BPF_FLAG_ACT_DIRECT)
   }
 }
 

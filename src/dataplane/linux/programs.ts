@@ -33,6 +33,13 @@ export const dropFrames: ProgramSource = {
   instructions: assemble([move(0, XDP_DROP), exit]),
 }
 
+/** As `dropFrames`, by tc: generic XDP lets a frame pass that a container has redirected by tc and nf_tables of its own. */
+export const dropRedirected: ProgramSource = {
+  type: BPF_PROG_TYPE_SCHED_CLS,
+  name: 'chanter_drop_tc',
+  instructions: assemble([move(0, TC_ACT_SHOT), exit]),
+}
+
 const TC_ACT_UNSPEC = -1
 const FIB_LOOKUP = 69
 const FIB_LOOKUP_DIRECT = 1

@@ -3,8 +3,6 @@ import type { Batch } from './encode.ts'
 import { NetlinkAttributes, type NetlinkMessage, type NetlinkWriter } from './message.ts'
 import { dump, exhaust } from './requests.ts'
 
-/** Marks our filters. */
-const HANDLE = 0x13
 /** Before all others. */
 const PREFERENCE = 1
 /** In tc's messages, preference and protocol are one word; the protocol is in network order. */
@@ -12,15 +10,21 @@ const INFO = (PREFERENCE << 16) | (k.ETH_P_ALL << 8)
 /** The errno of an interface without a clsact qdisc. */
 const NOTHING = [k.ENOENT, k.EINVAL, k.EOPNOTSUPP]
 
-/** A filter for all packets that come in by an interface. */
-export interface IngressFilter {
+/** Identifies a filter of ours on an interface. */
+export interface FilterKey {
   readonly kind: string
+  readonly handle: number
+}
+
+/** A filter for all packets that come in by an interface. */
+export interface IngressFilter extends FilterKey {
   readonly writeOptions: (writer: NetlinkWriter) => void
 }
 
 /** Drops every packet; needs the modules `cls_matchall` and `act_gact`. */
 export const dropAll: IngressFilter = {
   kind: 'matchall',
+  handle: 0x13,
   writeOptions(writer) {
     const actions = writer.nest(k.TCA_MATCHALL_ACT)
     const first = writer.nest(1)
@@ -42,10 +46,11 @@ export function addIngress(batch: Batch, index: number): void {
   batch.end()
 }
 
-export function setFilter(batch: Batch, index: number, { kind, writeOptions }: IngressFilter): void {
+export function setFilter(batch: Batch, index: number, filter: IngressFilter): void {
   const { writer } = batch
+  const { kind, handle, writeOptions } = filter
   batch.begin(k.RTM_NEWTFILTER, k.NLM_F_CREATE | k.NLM_F_REPLACE)
-  tcmsg(writer, index, HANDLE, k.CLSACT_INGRESS, INFO)
+  tcmsg(writer, index, handle, k.CLSACT_INGRESS, INFO)
   writer.attributeText(k.TCA_KIND, kind)
   const options = writer.nest(k.TCA_OPTIONS)
   writeOptions(writer)
@@ -53,26 +58,28 @@ export function setFilter(batch: Batch, index: number, { kind, writeOptions }: I
   batch.end()
 }
 
-export function removeFilter(batch: Batch, index: number, { kind }: Pick<IngressFilter, 'kind'>): void {
+export function removeFilter(batch: Batch, index: number, { kind, handle }: FilterKey): void {
   batch.begin(k.RTM_DELTFILTER, 0)
-  tcmsg(batch.writer, index, HANDLE, k.CLSACT_INGRESS, INFO)
+  tcmsg(batch.writer, index, handle, k.CLSACT_INGRESS, INFO)
   batch.writer.attributeText(k.TCA_KIND, kind)
   batch.end()
 }
 
-/** Whether an interface has our filter of that kind. */
-export function hasFilter(index: number, { kind }: Pick<IngressFilter, 'kind'>): boolean {
-  let isThere = false
+/** Which of these filters an interface has. */
+export function filtersOf(index: number, keys: readonly FilterKey[]): FilterKey[] {
+  const found: FilterKey[] = []
   const visit = ({ bytes, start, end }: NetlinkMessage) => {
-    if (bytes.readUInt32LE(start + 8) !== HANDLE) return
+    const handle = bytes.readUInt32LE(start + 8)
     const attributes = new NetlinkAttributes(bytes, start + k.TCMSG_LENGTH, end)
     while (attributes.next()) {
-      if (attributes.type === k.TCA_KIND && attributes.text() === kind) isThere = true
+      if (attributes.type !== k.TCA_KIND) continue
+      const kind = attributes.text()
+      found.push(...keys.filter((key) => key.handle === handle && key.kind === kind))
     }
   }
   const write = (writer: NetlinkWriter) => tcmsg(writer, index, 0, k.CLSACT_INGRESS, 0)
   exhaust(dump({ type: k.RTM_GETTFILTER, write, visit, nothing: NOTHING }))
-  return isThere
+  return found
 }
 
 /** The interface that a message of tc is about. */
