@@ -64,6 +64,23 @@ describe('the routes that the kernel made for the addresses of a port', () => {
   })
 })
 
+test.each(['key 5', 'csum', 'ttl 1', 'ttl inherit nopmtudisc', 'tos 4', 'dev lo', 'fwmark 7'])(
+  'a tunnel to which another program gave an option (%s) is made anew',
+  async (option) => {
+    const tunnels = [e.gre, e.route('10.1.0.0/16', ['gre-2 push 100'])]
+    await t.wantInPlace(e.red, ...tunnels)
+    const details = () => run('ip -d -o link show gre-2').replace(/^.* gre /, '')
+    const [before, index] = [details(), t.lab.indexOf('gre-2')]
+    run(`ip link set gre-2 type gre ${option}`)
+    expect(details()).not.toBe(before)
+    await t.lab.until(() => t.lab.indexOf('gre-2') !== index)
+    await t.lab.until(() => tunnels.every((entry) => t.lab.holds(entry)))
+    expect(details()).toBe(before)
+    await t.lab.calm()
+    expect(t.dataplane.statuses.counts().programmed).toBe(3)
+  },
+)
+
 test('an interface that has addresses of a router goes on to have them when the host begins to forward IPv6; no device made later does', async () => {
   const accepting = ['far1', 'tap1', 'default'].map((name) => `net.ipv6.conf.${name}.accept_ra=1`)
   run(`sysctl -qw net.ipv6.conf.all.forwarding=0 ${accepting.join(' ')}`)

@@ -17,6 +17,32 @@ const VXLAN: LinkOptions = new Map([
   [k.IFLA_VXLAN_LOCALBYPASS, [1, 1]],
 ])
 
+/** TTL of tunnel packets. */
+export const TUNNEL_HOPS = 64
+
+/** The same for a GRE tunnel. A message with some of them resets the others: one that has others is recreated. */
+const GRE: LinkOptions = new Map([
+  [k.IFLA_GRE_LINK, [4, 0]],
+  [k.IFLA_GRE_IFLAGS, [2, 0]],
+  [k.IFLA_GRE_OFLAGS, [2, 0]],
+  [k.IFLA_GRE_TTL, [1, TUNNEL_HOPS]],
+  [k.IFLA_GRE_TOS, [1, 0]],
+  [k.IFLA_GRE_PMTUDISC, [1, 1]],
+  [k.IFLA_GRE_FLOWINFO, [4, 0]],
+  [k.IFLA_GRE_ENCAP_TYPE, [2, 0]],
+  [k.IFLA_GRE_IGNORE_DF, [1, 0]],
+  [k.IFLA_GRE_FWMARK, [4, 0]],
+])
+
+/** The same for a tunnel in UDP. */
+const IP_TUNNEL: LinkOptions = new Map([
+  [k.IFLA_IPTUN_LINK, [4, 0]],
+  [k.IFLA_IPTUN_TTL, [1, TUNNEL_HOPS]],
+  [k.IFLA_IPTUN_TOS, [1, 0]],
+  [k.IFLA_IPTUN_FLOWINFO, [4, 0]],
+  [k.IFLA_IPTUN_FWMARK, [4, 0]],
+])
+
 /** The same for a bridge; the forward delay needs a message of its own. */
 const BRIDGE: LinkOptions = new Map([
   [k.IFLA_BR_AGEING_TIME, [4, 30_000]],
@@ -45,6 +71,9 @@ export function isVxlanOptionChanged(data: NetlinkAttributes): boolean {
     return !/^\0*$/.test(data.octets())
   return strays(data, VXLAN)
 }
+
+export const isGreOptionChanged = (data: NetlinkAttributes): boolean => strays(data, GRE)
+export const isIpTunnelOptionChanged = (data: NetlinkAttributes): boolean => strays(data, IP_TUNNEL)
 
 export function writeBridgeOptions(writer: NetlinkWriter): void {
   write(writer, BRIDGE)

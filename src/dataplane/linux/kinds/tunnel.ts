@@ -3,12 +3,10 @@ import type { Link } from '../../driver.ts'
 import { MPLS_UDP_PORT } from '../../kinds/udp-port.ts'
 import type { MplsTunnel } from '../../model.ts'
 import * as k from '../constants.ts'
+import { isGreOptionChanged, isIpTunnelOptionChanged, TUNNEL_HOPS } from '../link-options.ts'
 import type { NetlinkAttributes, NetlinkWriter } from '../message.ts'
 import { mplsInput } from '../sysctl.ts'
 import type { LinkBeingRead, LinuxLinkDefinition } from './link-definition.ts'
-
-/** TTL of tunnel packets. */
-const TUNNEL_HOPS = 64
 
 const GRE = ['gre', 'ip6gre']
 
@@ -62,10 +60,12 @@ function writeUdp(writer: NetlinkWriter, { local, remote }: MplsTunnel): void {
   writer.attributePort(k.IFLA_IPTUN_ENCAP_DPORT, MPLS_UDP_PORT)
 }
 
+/** With other options than ours it carries no packets of ours. */
 function readGre(data: NetlinkAttributes, link: LinkBeingRead): void {
   link.encapsulation = 'gre'
   while (data.next()) {
-    if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
+    if (isGreOptionChanged(data)) link.encapsulation = null
+    else if (data.type === k.IFLA_GRE_LOCAL) link.local = data.octets() as Ip
     else if (data.type === k.IFLA_GRE_REMOTE) link.peer = readPeer(data)
   }
 }
@@ -73,13 +73,15 @@ function readGre(data: NetlinkAttributes, link: LinkBeingRead): void {
 function readIpTunnel(data: NetlinkAttributes, link: LinkBeingRead): void {
   let type = 0
   let port = 0
+  let isOurs = true
   while (data.next()) {
-    if (data.type === k.IFLA_IPTUN_LOCAL) link.local = data.octets() as Ip
+    if (isIpTunnelOptionChanged(data)) isOurs = false
+    else if (data.type === k.IFLA_IPTUN_LOCAL) link.local = data.octets() as Ip
     else if (data.type === k.IFLA_IPTUN_REMOTE) link.peer = readPeer(data)
     else if (data.type === k.IFLA_IPTUN_ENCAP_TYPE) type = data.u16()
     else if (data.type === k.IFLA_IPTUN_ENCAP_DPORT) port = data.network()
   }
-  if (type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
+  if (isOurs && type === k.TUNNEL_ENCAP_FOU && port === MPLS_UDP_PORT) link.encapsulation = 'udp'
 }
 
 /** All zeros mean no address. */
