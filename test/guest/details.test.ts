@@ -81,6 +81,30 @@ test.each(['key 5', 'csum', 'ttl 1', 'ttl inherit nopmtudisc', 'tos 4', 'dev lo'
   },
 )
 
+test('routes of another program in the table of a VRF are reported as long as they are there', async () => {
+  const reported = async () =>
+    (await t.dataplane.vrfGaps()).filter((gap) => gap.startsWith('bvrf-1 forwards'))
+  const commands = [
+    '10.0.2.2/32 dev far1 metric 5',
+    'blackhole 10.0.3.0/24 metric 0 protocol static',
+    '2001:db8:9::/64 dev far1 metric 7',
+  ]
+  await t.wantInPlace(e.red, e.route('10.0.2.2/32', ['tap1']), e.port(), e.address('10.0.0.1/24'))
+  expect(await reported()).toEqual([])
+  for (const command of commands) run(`ip route add ${command} table 1001`)
+  await t.lab.until(() => t.lab.driver.vrfGaps().toString().includes('table 1001: 3'))
+  const [gap] = await reported()
+  expect(gap).toMatch(
+    /^bvrf-1 forwards by routes of another program in table 1001: 3, such as 10\.0\.2\.2\/32 metric 5 /,
+  )
+  run(/\((.*)\)$/.exec(gap!)![1]!)
+  t.restart()
+  await t.wantInPlace(e.red, e.route('10.0.2.2/32', ['tap1']), e.port())
+  expect(await reported()).toEqual([expect.stringContaining('table 1001: 2, such as ')])
+  for (const command of commands.slice(1)) run(`ip route del ${command} table 1001`)
+  expect(await reported()).toEqual([])
+})
+
 test('an interface that has addresses of a router goes on to have them when the host begins to forward IPv6; no device made later does', async () => {
   const accepting = ['far1', 'tap1', 'default'].map((name) => `net.ipv6.conf.${name}.accept_ra=1`)
   run(`sysctl -qw net.ipv6.conf.all.forwarding=0 ${accepting.join(' ')}`)

@@ -219,7 +219,7 @@ export class LinuxDriver implements Driver {
     const open = servicesOpenToVrfs()
     if (open.length > 0)
       gaps.push(`VMs reach services of the host by the addresses of their gateways: ${open.join(', ')} is 1`)
-    return gaps
+    return [...gaps, ...this.routes.unmanaged.gaps()]
   }
 
   vxlanGaps(): string[] {

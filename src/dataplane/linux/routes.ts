@@ -7,6 +7,7 @@ import { type RouteDirectory, type RouteKey, readGroupedRoute, readRoute } from 
 import type { Links } from './links.ts'
 import type { NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
+import { UnmanagedRoutes } from './unmanaged-routes.ts'
 
 /** Reads routes; interfaces yield the VRF, and nexthop groups the hops. */
 export class Routes {
@@ -15,8 +16,12 @@ export class Routes {
   /** Prefixes of routes of bagpipe-bgp that dumps showed, by table. */
   private readonly left = new Map<number, Set<Key>>()
 
+  /** Those of other programs. */
+  readonly unmanaged: UnmanagedRoutes
+
   constructor(links: Links, multipath: Multipath) {
     this.multipath = multipath
+    this.unmanaged = new UnmanagedRoutes(links)
     this.directory = {
       nameOf: (index) => links.nameOf(index),
       vrfOf: (table) => links.vrfOf(table),
@@ -26,13 +31,15 @@ export class Routes {
 
   /** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for kinds of routes that chanter does not set. */
   read(message: NetlinkMessage): ObservedEntry | undefined {
+    this.unmanaged.note(message)
     return readRoute(message, this.directory)
   }
 
   /** Reads a route of a dump, which shows the users of groups. */
   readHeld(message: NetlinkMessage): ObservedEntry | undefined {
     const observed = this.read(message)
-    const grouped = observed?.entry.kind === 'route' ? readGroupedRoute(message) : undefined
+    const isOwned = observed?.marked === true && observed.entry.kind === 'route'
+    const grouped = isOwned ? readGroupedRoute(message) : undefined
     if (grouped !== undefined) this.multipath.adopt(grouped.route, grouped.group)
     return observed
   }

@@ -8,6 +8,9 @@ import type { Sources, Steps } from './definition.ts'
 /** The errnos for an absent table or family. */
 const NOTHING = [k.ENOENT, k.EAFNOSUPPORT, k.EOPNOTSUPP]
 
+/** In a dump request: routes of all protocols. */
+const ANY_PROTOCOL = 0
+
 /** The entries in a dump of one device, a chunk a datagram. */
 export function* dumped(
   device: string,
@@ -26,7 +29,7 @@ export function* dumped(
   }
 }
 
-/** The owned routes in the table of a VRF; those of bagpipe-bgp last, since they hide ours. */
+/** The routes in the table of a VRF, those of other programs too; those of bagpipe-bgp last, since they hide ours. */
 export function* dumpVrfRoutes({ name, table }: Link, { routes }: Pick<Sources, 'routes'>): Steps {
   if (table === null) return
   const left: ObservedEntry[] = []
@@ -37,6 +40,6 @@ export function* dumpVrfRoutes({ name, table }: Link, { routes }: Pick<Sources, 
     return observed
   }
   for (const family of [k.AF_INET, k.AF_INET6])
-    yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table), read)
+    yield* dumped(name, k.RTM_GETROUTE, (writer) => dumpRoutes(writer, family, table, ANY_PROTOCOL), read)
   if (left.length > 0) yield left
 }
