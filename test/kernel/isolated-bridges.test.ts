@@ -236,6 +236,15 @@ describe('an external bridge', () => {
     expect(xdpOf('br0')).not.toBe(program.id)
   })
 
+  test('gets its filter as soon as one of another program is out of the way', async () => {
+    run('tc qdisc add dev br0 clsact')
+    run('tc filter add dev br0 ingress pref 1 protocol all u32 match u32 0 0 classid 1:1')
+    await t.wantInPlace(...external)
+    expect(isFiltered('br0')).toBe(false)
+    run('tc filter del dev br0 ingress pref 1')
+    await t.lab.until(() => isFiltered('br0'))
+  })
+
   test('has sticky addresses at their ports from attaches and routes', async () => {
     await t.wantInPlace(...external)
     const flags = (port: string, mac: number) =>

@@ -126,9 +126,18 @@ export class LinuxDriver implements Driver {
   }
 
   watch(listener: ChangeListener): void {
-    const { links, routes, ownRoutes, multipath, monitoring } = this
+    const { links, routes, ownRoutes, multipath, isolation, monitoring } = this
     const { port } = this.requests
-    const monitor = new Monitor({ ...monitoring, links, routes, ownRoutes, multipath, listener, port })
+    const monitor = new Monitor({
+      ...monitoring,
+      links,
+      routes,
+      ownRoutes,
+      multipath,
+      isolation,
+      listener,
+      port,
+    })
     this.monitor = monitor
     this.requests.sent = (batch, refused) => monitor.counter?.note(batch, refused)
     if (!this.isPolled) this.pollLater()

@@ -104,6 +104,12 @@ export class BridgeIsolation {
     this.removeFilters(index, DROP_FILTERS)
   }
 
+  /** What another program's filters prevented is tried again. */
+  filtersRemoved(index: number): void {
+    if (this.refused.get(index) === 'tc') this.refused.delete(index)
+    if (this.open.get(index)?.use === null) this.open.delete(index)
+  }
+
   /** What isolates a bridge, or why nothing does, as last observed. */
   of(bridge: Link): Isolation {
     if (this.hasXdp(bridge)) return { by: 'xdp', reason: null }

@@ -3,6 +3,7 @@ import { addressesOf } from './addresses.ts'
 import * as k from './constants.ts'
 import { readAddress, readInterface, readSettingsOf } from './decode-ip.ts'
 import { type NeighbourMessage, readNeighbour } from './decode-neighbour.ts'
+import type { BridgeIsolation } from './isolation.ts'
 import type { Links } from './links.ts'
 import { messages, type NetlinkMessage } from './message.ts'
 import type { Multipath } from './multipath.ts'
@@ -41,6 +42,8 @@ export interface MonitorDependencies {
   readonly ownRoutes: OwnRoutes
   readonly multipath: Multipath
   readonly listener: ChangeListener
+  /** Notified when tc's filters of an interface, by index, become fewer. */
+  readonly isolation: Pick<BridgeIsolation, 'filtersRemoved'>
   readonly bufferBytes: number
   /** The port of the socket for neighbour changes. */
   readonly port: number
@@ -57,6 +60,7 @@ export class Monitor {
   private readonly ownRoutes: OwnRoutes
   private readonly multipath: Multipath
   private readonly listener: ChangeListener
+  private readonly isolation: MonitorDependencies['isolation']
   private readonly port: number
   /** Null where the kernel permits none: then the filter is a classic one. */
   readonly counter: RemovalCounter | null
@@ -73,6 +77,7 @@ export class Monitor {
     ownRoutes,
     multipath,
     listener,
+    isolation,
     bufferBytes,
     port,
     countsRemovals,
@@ -86,6 +91,7 @@ export class Monitor {
     this.ownRoutes = ownRoutes
     this.multipath = multipath
     this.listener = listener
+    this.isolation = isolation
   }
 
   /**
@@ -160,7 +166,9 @@ export class Monitor {
         return
       case k.RTM_DELQDISC:
       case k.RTM_DELTFILTER: {
-        const device = this.links.nameOf(readTrafficControl(message))
+        const index = readTrafficControl(message)
+        this.isolation.filtersRemoved(index)
+        const device = this.links.nameOf(index)
         if (device !== undefined) this.listener.linkChanged(device)
         return
       }
