@@ -50,11 +50,9 @@ function locateOptions(known: Known, assignments: readonly Assignment[]) {
       continue
     }
     const options = ensure(given, section, () => new Map<string, Assignment>())
-    findings.push(
-      ...remarks(section, assignment, match),
-      ...repetition(section, options.get(match.option), assignment),
-    )
-    options.set(match.option, assignment)
+    const [kept, dropped] = ranked(match.option, options.get(match.option), assignment)
+    findings.push(...remarks(section, assignment, match), ...repetition(section, dropped, kept))
+    options.set(match.option, kept)
   }
   for (const one of misspelled) findings.push(unknownOption(known, given, one))
   return { given, findings }
@@ -87,16 +85,26 @@ function* remarks(
   }
 }
 
+/** The one of two that counts, then the other: the later one, except that in one file the option's own name counts before its older ones. */
+function ranked(
+  option: string,
+  earlier: Assignment | undefined,
+  later: Assignment,
+): readonly [kept: Assignment, dropped: Assignment | undefined] {
+  const isOwnName = earlier?.option === option && earlier.file === later.file
+  return isOwnName && later.option !== option ? [earlier, later] : [later, earlier]
+}
+
 /** Of two in one file; files, variables and arguments override others on purpose. */
 function* repetition(
   section: string,
-  earlier: Assignment | undefined,
-  later: Assignment,
+  dropped: Assignment | undefined,
+  kept: Assignment,
 ): Iterable<ConfigFinding> {
-  if (earlier === undefined || earlier.line === null || earlier.file !== later.file) return
-  const { option } = earlier
-  const text = `[${section}] ${option} has no effect: line ${later.line} gives it again`
-  yield finding('note', 'repeated', earlier, text, { section, option })
+  if (dropped === undefined || dropped.line === null || dropped.file !== kept.file) return
+  const { option } = dropped
+  const text = `[${section}] ${option} has no effect: line ${kept.line} gives it again`
+  yield finding('note', 'repeated', dropped, text, { section, option })
 }
 
 /** Names of options of OpenStack whose values are, or hold, secrets. */

@@ -103,6 +103,18 @@ test('an option that is given again later in the file is named, not one of anoth
   expect(config?.effective['BGP']).toMatchObject({ hold_time: 60 })
 })
 
+test('in one file the name of an option counts before its older one, as with bagpipe-bgp; a later file wins with either', () => {
+  const first = parseIni(`${BASE}[API]\nhost = 127.0.0.1\napi_host = 0.0.0.0\n`, 'a.conf')
+  const alone = checkConfig(first, INTERFACES)
+  expect(alone.config?.api.host).toBe('127.0.0.1')
+  expect(alone.findings.map(({ message }) => message)).toEqual([
+    'a.conf line 6: [API] api_host is deprecated: write host',
+    'a.conf line 6: [API] api_host has no effect: line 5 gives it again',
+  ])
+  const second = parseIni('[API]\napi_host = ::1\n', 'b.conf')
+  expect(checkConfig(joinTexts([first, second]), INTERFACES).config?.api.host).toBe('::1')
+})
+
 describe('values beside each other', () => {
   test.each([
     ['log_rotate_interval = 7\nlog_rotate_interval_type = weekday', 'a day from 0 (Monday) to 6 (Sunday)'],
