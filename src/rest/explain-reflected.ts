@@ -1,9 +1,10 @@
 import type { Explanation } from '../api/explain.ts'
-import { VPN_FAMILIES } from '../bgp/family.ts'
+import { EVPN, VPN_FAMILIES } from '../bgp/family.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import { MAX_STRANGERS, showOutcome } from './explained.ts'
+import { covers, type Subject } from '../ipvpn/explain.ts'
+import { chainsOf, MAX_STRANGERS, showOutcome } from './explained.ts'
 
 /** Routes in the RIB of a program without VPN instances, and which peers get the best of each key. */
 export function explainReflected(
@@ -23,6 +24,13 @@ export function explainReflected(
     ),
     not_shown: Math.max(0, chains.length - MAX_STRANGERS),
   }
+}
+
+/** The IP prefix routes (RFC 9136) that cover a prefix or address, which no instance of ours uses, as `prefixChains`. */
+export function ipPrefixChains(subject: Subject, speaker: Speaker): Promise<Route[][]> {
+  const isWanted = (route: Route): route is Route =>
+    'prefix' in route.nlri && covers(route.nlri.prefix, subject)
+  return chainsOf(EVPN, isWanted, speaker)
 }
 
 const NO_RECEIVERS = { sent_to: [], not_sent: [] }

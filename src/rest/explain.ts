@@ -13,7 +13,7 @@ import { formatIp, parseInterfaceAddress, parseIp } from '../values/address.ts'
 import { formatMac, parseMac } from '../values/mac.ts'
 import type { VpnInstance } from '../vpn/instance.ts'
 import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
-import { explainReflected } from './explain-reflected.ts'
+import { explainReflected, ipPrefixChains } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
@@ -78,7 +78,8 @@ async function explained(
   }
   if (instance !== undefined)
     throw new RequestError('PARAMETER_UNSUPPORTED', "'instance': there are no VPN instances here")
-  const chains = Object.values(await chainsFor(subject, speaker)).flat()
+  const inInstances = Object.values(await chainsFor(subject, speaker)).flat()
+  const chains = [...inInstances, ...('mac' in subject ? [] : await ipPrefixChains(subject, speaker))]
   return { instances: [], routes: chains.length, ...explainReflected(chains, speaker) }
 }
 
@@ -160,7 +161,9 @@ function lost(
 
 function isAbout({ nlri }: DroppedRoute, subject: ExplainedAddress): boolean {
   if ('mac' in nlri) return 'prefix' in subject ? false : concerns({ nlri }, subject)
-  return !('mac' in subject) && 'ip' in nlri && 'length' in nlri && covers(nlri, subject)
+  if ('mac' in subject) return false
+  if ('prefix' in nlri) return covers(nlri.prefix, subject)
+  return 'ip' in nlri && 'length' in nlri && covers(nlri, subject)
 }
 
 function macOctets(mac: number): string {

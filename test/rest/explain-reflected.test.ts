@@ -4,6 +4,8 @@ import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { WellKnownCommunity } from '../../src/bgp/constants.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
+import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
 import { TestNode } from '../support/node.ts'
@@ -108,6 +110,35 @@ test('a reflector shows what keeps a route from a client: its community, or mess
   network.mend(ip(A), ip(RR))
   expect(await reasonAfter({})).toBe(undefined)
 })
+
+test.each(['10.2.0.0/16', '10.2.0.1', '2001:db8:7::/48', '2001:db8:7::1'])(
+  'a reflector shows the IP prefix routes of EVPN for %s (RFC 9136)',
+  async (address) => {
+    const network = new VirtualNetwork(clock)
+    const rr = speakerAt(RR, [], clock, network, { clusterId: ip(RR) })
+    for (const [prefix, length] of [
+      ['10.2.0.0', 16],
+      ['2001:db8:7::', 48],
+    ] as const) {
+      const nlri = {
+        type: 5,
+        rd: ipv4Rd(ip(A), 1),
+        esi: ZERO_ESI,
+        ethernetTag: 0,
+        prefix: { ip: ip(prefix), length },
+        gateway: ip(length === 16 ? '0.0.0.0' : '::'),
+        label: 77,
+      } as const
+      rr.originate(localSource('EVI-1'), EVPN, nlri, {})
+    }
+    clock.advance(1000)
+    const answer = await get(
+      testServer({ speaker: rr, clock }),
+      `/explain?address=${encodeURIComponent(address)}`,
+    )
+    expect(answer.reflected).toMatchObject([{ state: 'best', route: expect.stringContaining('prefix') }])
+  },
+)
 
 test('a reflector without a route reports that, and has no instances', async () => {
   expect(explanationText(await get(app, '/explain?address=02:00:00:00:99:02'))).toContain(
