@@ -237,3 +237,24 @@ describe('the metrics', () => {
     expect(sorted(rows)).toEqual(sorted(await metrics()))
   })
 })
+
+test('counters of peers that come and go do not grow without end, and those of a peer that stays are kept', async () => {
+  const counts = (peer: string): void =>
+    counters.read({
+      type: 'routes-changed',
+      peer,
+      family: 'l2vpn/evpn',
+      received: 1,
+      withdrawn: 0,
+      routes: 1,
+    })
+  for (let i = 0; i < 10_000; i++) {
+    counts(`10.${i >> 8}.${i & 255}.1`)
+    if (i % 1000 === 0) counts('10.77.0.99')
+  }
+  const received = [...(await samples())].filter(([name]) =>
+    name.startsWith('chanter_bgp_received_routes_total'),
+  )
+  expect(received.length).toBeLessThan(5000)
+  expect(received.find(([name]) => name.includes('10.77.0.99'))?.[1]).toBe(10)
+})

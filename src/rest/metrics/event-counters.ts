@@ -188,9 +188,14 @@ const COUNTERS: CounterSpecs = {
   ],
 }
 
+/** Peers that have counters; of more, the one whose events are the longest ago loses them: those that connect from an open prefix may be many. */
+const MAX_PEERS = 4096
+
 /** Counts events since the start of the process, as a reader of them. */
 export class EventCounters {
   readonly registry = new Registry()
+  /** What removes the counters of a peer, by their names and labels; the peer with the latest event is the last one. */
+  private readonly byPeer = new Map<string, Map<string, () => void>>()
   private readonly adders = new Map<string, ((event: DaemonEvent) => void)[]>()
   private readonly durations = new Histogram({
     name: 'chanter_api_request_duration_seconds',
@@ -225,8 +230,25 @@ export class EventCounters {
       counters.get(name) ?? new Counter({ name, help, labelNames: labels, registers: [this.registry] })
     counters.set(name, counter)
     return (event: DaemonEvent) => {
-      for (const [values, count] of add(event)) counter.inc(values, count)
+      for (const [values, count] of add(event)) {
+        counter.inc(values, count)
+        const { peer } = values
+        if (peer !== undefined)
+          this.keep(String(peer), name + JSON.stringify(values), () => counter.remove(values))
+      }
     }
+  }
+
+  /** The peer has a counter. */
+  private keep(peer: string, counter: string, remove: () => void): void {
+    const own = this.byPeer.get(peer) ?? new Map<string, () => void>()
+    own.set(counter, remove)
+    this.byPeer.delete(peer)
+    this.byPeer.set(peer, own)
+    const [oldest] = this.byPeer
+    if (oldest === undefined || this.byPeer.size <= MAX_PEERS) return
+    for (const removeOne of oldest[1].values()) removeOne()
+    this.byPeer.delete(oldest[0])
   }
 }
 
