@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import { Speaker } from './bgp/speaker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
@@ -66,7 +65,6 @@ function accessOf({ api }: ReflectorConfig, { token }: ReflectorSecrets): ApiAcc
   return {
     ...LOCAL_ACCESS,
     token: token?.key ?? null,
-    hosts: [hostname()],
     unprotected: api?.unprotected ?? false,
     requestRate: DEFAULT_REQUEST_RATE,
   }

@@ -1,15 +1,12 @@
-import { hostname } from 'node:os'
 import type { Config } from '../config/config.ts'
 import type { ApiAccess } from '../rest/access.ts'
 
 /** Who is answered by the API of a daemon. */
 export function accessOf(api: Config['api']): ApiAccess {
   const { host, token, tls, allowedHosts, unprotected, requestRate } = api
-  const own = hostname()
-  const hosts = [own, own.split('.')[0] ?? own, ...(host === null ? [] : [host]), ...allowedHosts]
   return {
     token: token?.key ?? null,
-    hosts,
+    hosts: [...(host === null ? [] : [host]), ...allowedHosts],
     tls: tls && {
       certificate: tls.certificate.text,
       key: tls.key.text,

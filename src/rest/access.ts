@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { hostname } from 'node:os'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
 import { RequestError } from '../api/errors.ts'
@@ -10,7 +11,7 @@ import { isCertifiedBy, type ServerTls } from './handshakes.ts'
 export interface ApiAccess {
   /** What clients present that do not connect from a loopback address (RFC 6750); null for none. */
   readonly token: string | null
-  /** Names in Host headers that are accepted beside addresses and `localhost`; their case does not count. */
+  /** Names in Host headers that are accepted beside addresses, `localhost` and the name of this machine; their case does not count. */
   readonly hosts: readonly string[]
   /** With it, clients that do not connect from a loopback address must use TLS. */
   readonly tls: ServerTls | null
@@ -118,5 +119,11 @@ function isAllowed(host: string, names: readonly string[]): boolean {
     .replace(/\.$/, '')
     .toLowerCase()
   if (name === 'localhost' || parseIp(name) !== undefined) return true
-  return names.some((one) => one.toLowerCase() === name)
+  return [...ownNames(), ...names].some((one) => one.toLowerCase() === name)
+}
+
+/** The machine may get its name later than the daemon starts. */
+function ownNames(): string[] {
+  const own = hostname()
+  return [own, own.split('.')[0] ?? own]
 }
