@@ -53,8 +53,12 @@ export const config = command({
     }
     const text = await read(origin(args, file))
     if (text === null) return
-    const { checkConfig } = await import('../config/load.ts')
-    const { findings, settings } = checkConfig(text)
+    const [{ checkConfig }, { exposures }] = await Promise.all([
+      import('../config/load.ts'),
+      import('../config/key-file.ts'),
+    ])
+    const { config, findings: ofText, settings } = checkConfig(text)
+    const findings = [...ofText, ...exposures(config?.keyFiles ?? [], settings)]
     const errors = messagesOf(findings, 'error')
     if (action === 'check') await print(args.json ? json(findingsJson(findings)) : findingsText(findings))
     else if (errors.length > 0) throw new ConfigError(...errors)

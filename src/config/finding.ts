@@ -27,6 +27,7 @@ export type FindingCode =
   | 'unused-section'
   | 'unreachable-peer'
   | 'unprotected-api'
+  | 'exposed-key'
   | 'repeated'
   | 'deprecated'
   | 'not-applicable'

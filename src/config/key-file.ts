@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { statSync } from 'node:fs'
+import { type ConfigFinding, finding } from './finding.ts'
 import { readRegularFile } from './regular-file.ts'
+import type { ShownSetting } from './shown-settings.ts'
 
 /** The maximum of the kernel (TCP_MD5SIG_MAXKEYLEN). */
 const MAX_KEY_OCTETS = 80
@@ -44,6 +46,19 @@ export function exposed(paths: Iterable<string>): string[] {
       (path) =>
         `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`,
     )
+}
+
+/** The same at the options that name the files. */
+export function* exposures(
+  keyFiles: readonly string[],
+  settings: readonly ShownSetting[],
+): Iterable<ConfigFinding> {
+  for (const { section, option, value, position, follows } of settings) {
+    if (typeof value !== 'string' || position === null || follows !== null || !keyFiles.includes(value))
+      continue
+    for (const reason of exposed([value]))
+      yield finding('warning', 'exposed-key', position, reason, { section, option, value })
+  }
 }
 
 /** False where it cannot be examined: a loop of links, perhaps, or a directory that is closed to this process. */

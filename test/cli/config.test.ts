@@ -1,3 +1,4 @@
+import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import { chanter } from '../support/cli.ts'
@@ -60,6 +61,26 @@ describe('config check', () => {
       notes: [],
     })
     expect(exitCode).toBe(1)
+  })
+
+  test('names each key that every user can read, at the option with its file, as the daemon does', async () => {
+    const files = temporaryFiles({ 'a.key': 'correct horse', 'b.key': 'battery staple', 'c.key': 'no more' })
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => join(files, `${name}.key`)) as [string, string, string]
+    for (const [path, mode] of [
+      [a, 0o644],
+      [b, 0o604],
+      [c, 0o640],
+    ] as const)
+      chmodSync(path, mode)
+    const peers = `peers = 192.0.2.1, 192.0.2.2, 192.0.2.3\nmd5_key_file = ${a}\n[BGP_PEER:192.0.2.1]\nhold_time = 9\n`
+    const own = `[BGP_PEER:192.0.2.2]\nmd5_key_file = ${b}\n[BGP_PEER:192.0.2.3]\nmd5_key_file = ${c}\n`
+    const { output, exitCode } = await config('check', GOOD + peers + own)
+    const words = (path: string) =>
+      `every user of this machine can read the key in ${path}: chmod o-rwx ${path}, and change the key`
+    expect(output).toBe(
+      `warning: /bgp.conf line 5: ${words(a)}\nwarning: /bgp.conf line 9: ${words(b)}\n0 errors, 2 warnings, 0 notes\n`,
+    )
+    expect(exitCode).toBe(process.exitCode)
   })
 
   test('a file that cannot be read: exit code 2', async () => {
