@@ -135,13 +135,26 @@ function addRoutes(
   addLookingGlass(app, views)
 }
 
-/** Listens at an address; port 0 is any. */
+/** What to do where the API cannot listen, by the code of the error. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program listens there, bagpipe-bgp perhaps: stop it, or choose another port',
+  EADDRNOTAVAIL: 'this machine does not have that address: choose one that it has',
+  EACCES: 'choose a port from 1024 on, or start it with CAP_NET_BIND_SERVICE',
+  ENOTFOUND: 'name an address',
+  EAI_AGAIN: 'name an address',
+}
+
+/** Listens at an address; port 0 is any. Rejects with the reason and the remedy where it cannot. */
 export async function listenAt(
   app: FastifyInstance,
   { host: address, port }: { readonly host: string; readonly port: number },
   events: EventSink,
 ): Promise<void> {
-  await app.listen({ host: address, port })
+  await app.listen({ host: address, port }).catch((error: NodeJS.ErrnoException) => {
+    const remedy = REMEDIES[error.code ?? '']
+    const what = `the API cannot listen on ${address} port ${port}: ${error.message}`
+    throw new Error(remedy === undefined ? what : `${what}: ${remedy}`)
+  })
   const bound = app.server.address() as AddressInfo
   events.emit({ type: 'api-listening', address, port: bound.port })
 }
