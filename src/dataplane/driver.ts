@@ -162,6 +162,8 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   nodeAddresses(): Eventual<readonly InterfaceAddress[]>
   /** The devices enslaved to a bridge or VRF. */
   portsOf(master: string): Eventual<readonly Link[]>
+  /** The devices enslaved to owned links, as last reported. */
+  portsOfOwned(): Eventual<readonly Link[]>
   /** The counters of those devices that exist. */
   counters(devices: readonly string[]): Eventual<ReadonlyMap<string, Counters>>
   /** The links that carry our mark. */

@@ -47,6 +47,24 @@ test('an address of the host on a bridge of ours is reported as long as it is th
   expect(await gaps()).toBe('')
 })
 
+test('a port of our bridge that no entry has there is reported, until it is wanted or taken out', async () => {
+  await begin()
+  lab.addInterface('tap2')
+  expect(await gaps()).toBe('')
+  run('ip link set tap2 master br0')
+  await lab.until(async () => (await gaps()).includes('no agent has attached: tap2 in br0: attach'))
+  run('ip link set tap2 nomaster')
+  await lab.until(async () => (await gaps()) === '')
+  const port = { ...e.tapPort, device: 'tap2' }
+  dataplane.want(port)
+  expect(await dataplane.settled([port])).toEqual([])
+  expect(await gaps()).toBe('')
+  dataplane.unwant(port)
+  expect(await gaps()).toBe('')
+  await dataplane.gone([port])
+  expect(await gaps()).toBe('')
+})
+
 describe('an external VXLAN device that a VPN uses', () => {
   const entries: Entry[] = [{ ...e.bridge, external: true }, e.flood('192.0.2.2'), e.remote(2)]
 

@@ -100,6 +100,21 @@ describe('GET /status', () => {
     })
   })
 
+  test('names a port that no agent has attached, until one attaches it or it is taken out', async () => {
+    await settled()
+    const { kernel } = one.driver
+    kernel.enslave('tap2', 'evpn---net1')
+    const { problems } = await get('/status')
+    expect(problems).toEqual([
+      'ports in bridges or VRFs of chanter that no agent has attached: tap2 in evpn---net1: attach them again, or take them out (ip link set tap2 nomaster)',
+    ])
+    kernel.enslave('tap2', null)
+    expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
+    kernel.enslave('tap2', 'evpn---net1')
+    await one.attach({ mac: 0x02_00_00_00_01_09, ip: null, port: 'tap2' })
+    expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
+  })
+
   test('names links that bagpipe-bgp left, in the comparison too, until an instance has them', async () => {
     await settled()
     one.driver.kernel.addLink('vxlan--net2', { kind: 'vxlan', owned: true, outdated: true, vni: 200 })

@@ -32,6 +32,7 @@ import { type NeededSetting, neededSettings } from './settings.ts'
 import { staleDevices } from './stale-devices.ts'
 import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
+import { strayPortGaps } from './stray-ports.ts'
 import { tightUnderlays } from './tight-underlays.ts'
 import { Turns } from './turns.ts'
 import { Underlay } from './underlay.ts'
@@ -243,6 +244,7 @@ export class Reconciler implements Dataplane {
       driver.vxlanGaps(),
       externalVxlanGaps(devices.all.values(), driver),
       this.vtepPaths.gaps(),
+      strayPortGaps(devices.all, driver),
     ])
     return whenAnswered(answers, (gaps) => [...gaps.flat(), ...unmanagedGaps(devices.all.values())])
   }

@@ -294,6 +294,10 @@ export class LinuxDriver implements Driver {
     return link === undefined ? [] : this.links.all(link.index)
   }
 
+  portsOfOwned(): Link[] {
+    return this.links.portsOfOwned()
+  }
+
   counters(devices: readonly string[]): Map<string, Counters> {
     return countersOf(this.questions, devices)
   }

@@ -111,6 +111,14 @@ export class Links {
     return this.names.values()
   }
 
+  /** The reported interfaces in owned bridges and VRFs. */
+  portsOfOwned(): Link[] {
+    return [...this.names.values()].flatMap((name) => {
+      const link = this.lookUp(name)
+      return link !== undefined && link.master !== null && this.lookUp(link.master)?.owned ? [link] : []
+    })
+  }
+
   /** The node settings that an entry needs. */
   settingsFor(entry: Entry): readonly Setting[] {
     if (isTableEntry(entry)) return linuxDefinition(entry.kind).settingsFor?.(entry) ?? []

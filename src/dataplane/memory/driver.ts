@@ -214,6 +214,8 @@ export class MemoryDriver implements Driver {
     return [...this.kernel.links.values()].filter((link) => link.master === master)
   }
 
+  readonly portsOfOwned = (): Link[] => this.kernel.portsOfOwned()
+
   counters(devices: readonly string[]): Map<string, Counters> {
     const { links, counters } = this.kernel
     return new Map(

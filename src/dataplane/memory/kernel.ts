@@ -67,6 +67,10 @@ export class MemoryKernel {
     this.addLink('lo', { up: true, ethernet: false, loopback: true })
   }
 
+  portsOfOwned(): Link[] {
+    return [...this.links.values()].filter(({ master }) => this.links.get(master ?? '')?.owned === true)
+  }
+
   setNextHop(ip: Ip, nextHop: NextHop): void {
     this.nextHops.set(ip, nextHop)
     this.notify((listener) => listener.routesChanged())
