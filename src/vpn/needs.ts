@@ -18,8 +18,8 @@ export interface NeedsDependencies {
 
 /** The entries of an attach, after they were tried. */
 export interface Programming {
-  /** Null where all of them are programmed. */
-  readonly refusal: RequestError | null
+  /** Null where all of them are programmed; another error where the kernel could not be asked. */
+  readonly refusal: Error | null
   /** Removes the entries of the endpoint again. */
   retract(): void
   /** The entries belong to an attachment now, or were retracted. */
@@ -67,11 +67,8 @@ export class Needs {
    * Programs the instance and an endpoint, which was attached `before` or is new; `isPortStale`: whether its port may be in its bridge or VRF
    * already. Call `tried` when the attach is over.
    */
-  async program(
-    instance: VpnInstance,
-    { add, before }: AttachPlan,
-    isPortStale: boolean,
-  ): Promise<Programming> {
+  async program(instance: VpnInstance, plan: AttachPlan, isPortStale: boolean): Promise<Programming> {
+    const { add } = plan
     const { id } = instance.routing.config
     const shared = instance.forwarding.instanceEntries()
     const own = this.ofEndpoint(instance, add)
@@ -80,13 +77,7 @@ export class Needs {
     const isNewPort = instance.attachments.behind(add.port).length === 0
     const isAdopting = !this.instances.has(id) && instance.forwarding.mayBeStale
     const unsure = [...(isAdopting ? shared : []), ...(isPortStale && isNewPort ? own : [])]
-    const stale = new Set(unsure.length > 0 ? await this.dataplanes.staleDevices(unsure) : [])
-    this.stale.set(id, stale)
-    const [failure] = await this.pending.set(entries, this.present(instance, before), stale)
-    const refusal =
-      failure === undefined
-        ? await this.backend.flawOf(instance)
-        : await this.backend.refusalOf(instance, add.port, failure)
+    const refusal = await this.set(instance, plan, entries, unsure).catch((error: Error) => error)
     return {
       refusal,
       retract: () => {
@@ -100,6 +91,21 @@ export class Needs {
         this.pending.settled(entries)
       },
     }
+  }
+
+  /** `unsure`: entries on devices that may be stale. */
+  private async set(
+    instance: VpnInstance,
+    { add, before }: AttachPlan,
+    entries: Entry[],
+    unsure: Entry[],
+  ): Promise<RequestError | null> {
+    const stale = new Set(unsure.length > 0 ? await this.dataplanes.staleDevices(unsure) : [])
+    this.stale.set(instance.routing.config.id, stale)
+    const [failure] = await this.pending.set(entries, this.present(instance, before), stale)
+    return failure === undefined
+      ? this.backend.flawOf(instance)
+      : this.backend.refusalOf(instance, add.port, failure)
   }
 
   /** The attach of the instance is over: the devices that it adopted are the instance's own. */
