@@ -67,7 +67,7 @@ export async function runDaemon(
 
   const lock = await lockMachine(config, events)
   const recording = openRecording(record, events)
-  const kept = openState(config, events, fresh)
+  const kept = await openState(config, events, fresh)
   const core = await openCore(config, events, kept, recording)
   const { forwarding, speaker, vpnConfig, vpns } = core
   const { mobility } = vpnConfig

@@ -243,6 +243,7 @@ describe('import directions', () => {
     expect(others.sort()).toEqual([
       'src/cleanup.ts',
       'src/daemon/forwarding.ts',
+      'src/daemon/overrun.ts',
       'src/daemon/saved-state.ts',
       'src/rest/params.ts',
       'src/vpn/backends.ts',

@@ -1,13 +1,13 @@
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { NO_FORMER_WORK } from '../dataplane/driver.ts'
-import { LinuxDriver } from '../dataplane/linux/driver.ts'
-import type { FormerWork, MadeLink } from '../dataplane/model.ts'
+import type { FormerWork } from '../dataplane/model.ts'
 import type { EventSink } from '../events/event.ts'
 import { isThisKernel, kernelIdentity } from '../linux/kernel.ts'
 import { formerWork } from '../vpn/linux/former-work.ts'
 import type { Keep, SavedState, StateChange } from '../vpn/state.ts'
 import { StateFile, type StateFileHealth } from '../vpn/state-file.ts'
+import { isOverrun } from './overrun.ts'
 
 export interface KeptState {
   readonly kernel: string
@@ -21,14 +21,11 @@ export interface KeptState {
   readonly work: FormerWork
 }
 
-/** Of the devices that bagpipe-bgp makes for each VPN instance. */
-const KINDS_OF_BAGPIPE: readonly MadeLink['kind'][] = ['vxlan', 'vrf']
-
 const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null, work: NO_FORMER_WORK }
 
 /** The state file and its content; without forwarding in a kernel there is nothing to continue. */
-export function openState(config: Config, events: EventSink, fresh: boolean): KeptState {
+export async function openState(config: Config, events: EventSink, fresh: boolean): Promise<KeptState> {
   const { stateFile } = config
   const kernel = kernelIdentity()
   if (stateFile === null || !config.usesKernel) {
@@ -43,7 +40,7 @@ export function openState(config: Config, events: EventSink, fresh: boolean): Ke
     return { kernel, store, health, ...NOTHING_KEPT, former: state }
   }
   const work = formerWork(state)
-  if (isOverrun(work)) {
+  if (await isOverrun(state)) {
     events.emit({ type: 'state-of-before-bagpipe-bgp', file: stateFile })
     return { kernel, store, health, state: null, former: state, work }
   }
@@ -51,25 +48,6 @@ export function openState(config: Config, events: EventSink, fresh: boolean): Ke
   const instances = state.instances.length
   events.emit({ type: 'state-restored', file: stateFile, instances, attachments })
   return { kernel, store, health, state, former: null, work }
-}
-
-/**
- * Whether bagpipe-bgp has served this node since the links were made: its first attach deletes all that chanter has of a kind, and the
- * ports are where its agents attached them. What they attached to chanter before may be gone, or elsewhere.
- */
-function isOverrun({ links }: FormerWork): boolean {
-  const driver = new LinuxDriver({ clock: systemClock })
-  try {
-    const present = driver.ownedLinks()
-    return KINDS_OF_BAGPIPE.some((kind) => {
-      const here = present.filter((link) => link.kind === kind)
-      return (
-        links.some((one) => one.kind === kind) && here.length > 0 && here.every(({ alias }) => alias === null)
-      )
-    })
-  } finally {
-    driver.close()
-  }
 }
 
 /** Saves what has changed; each save calls both functions. */

@@ -28,6 +28,19 @@ export async function ownedObjects(driver: Driver, scope: OwnedEntryScope): Prom
   ]
 }
 
+/** What carries our mark on external bridges and their ports: neighbours, MAC addresses and the isolation. */
+export async function ownedOnBridges(
+  driver: Driver,
+  { bridges, localMacs }: Omit<OwnedEntryScope, 'vxlans'>,
+): Promise<OwnedObject[]> {
+  const scope = { bridges, localMacs, vxlans: [] }
+  const entries = await markedEntries(driver, scope)
+  return [
+    ...entries.map((entry) => removable(driver, entry)),
+    ...(await eachOf(bridges, (bridge) => isolationOf(driver, bridge, scope))),
+  ]
+}
+
 /** The answers for all of them, in one list. */
 async function eachOf<T, R>(all: readonly T[], ask: (one: T) => Eventual<readonly R[]>): Promise<R[]> {
   return (await Promise.all(all.map(ask))).flat()
@@ -50,18 +63,18 @@ async function entriesOf(
     vrfs.filter(({ alias }) => alias === null),
     portsOf,
   )
-  const object = (entry: TableEntry, what = identity(entry)): OwnedObject => ({
-    what,
-    remove: async () => (await driver.remove([entry])).get(0) ?? null,
-  })
-  const objects = (await markedEntries(driver, scope)).map((entry) => object(entry))
+  const objects = (await markedEntries(driver, scope)).map((entry) => removable(driver, entry))
   // label routes belong to no interface
   for (const device of ['lo', ...ports.map(({ name }) => name)])
-    for (const entry of await marked(driver, device)) objects.push(object(entry))
+    for (const entry of await marked(driver, device)) objects.push(removable(driver, entry))
   for (const port of left)
     for (const entry of await gatewaysLeftOn(driver, port))
-      objects.push(object(entry, `${identity(entry)} (left by bagpipe-bgp)`))
+      objects.push(removable(driver, entry, `${identity(entry)} (left by bagpipe-bgp)`))
   return objects
+}
+
+function removable(driver: Driver, entry: TableEntry, what = identity(entry)): OwnedObject {
+  return { what, remove: async () => (await driver.remove([entry])).get(0) ?? null }
 }
 
 async function vrfPorts(driver: Driver, vrf: string): Promise<OwnedObject[]> {
