@@ -26,14 +26,20 @@ export function isCertifiedBy(socket: Socket, clientCa: string): boolean {
 
 /**
  * Has connections begin with a TLS handshake while `current` has certificates; agents on this machine go on without. Connections that exist go on when
- * the certificates change. To be called when the server has all its listeners.
+ * the certificates change. To be called when the server has all its listeners. A handshake may take `ms` milliseconds.
  */
-export function addHandshakes(server: Server, current: () => ServerTls | null): void {
+export function addHandshakes(server: Server, current: () => ServerTls | null, ms = HANDSHAKE_MS): void {
   const listeners = server.listeners('connection')
   const accept = (socket: Socket) => {
     for (const listener of listeners) listener.call(server, socket)
   }
-  const handshakes = new Handshakes(accept)
+  const handshakes = new Handshakes(accept, ms)
+  // Node's server does not know them, and its end waits for all connections
+  const closeOthers = server.closeAllConnections.bind(server)
+  server.closeAllConnections = () => {
+    handshakes.close()
+    closeOthers()
+  }
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) => {
     const tls = current()
@@ -46,11 +52,17 @@ export function addHandshakes(server: Server, current: () => ServerTls | null): 
 class Handshakes {
   private readonly sockets = new Map<string, Socket>()
   private readonly done: (socket: TLSSocket) => void
+  private readonly ms: number
   private tls: ServerTls | null = null
   private server: TlsServer | null = null
 
-  constructor(done: (socket: TLSSocket) => void) {
+  constructor(done: (socket: TLSSocket) => void, ms: number) {
     this.done = done
+    this.ms = ms
+  }
+
+  close(): void {
+    for (const socket of this.sockets.values()) socket.destroy()
   }
 
   begin(socket: Socket, tls: ServerTls): void {
@@ -71,18 +83,20 @@ class Handshakes {
 
   private newServer(tls: ServerTls): TlsServer {
     const { clientCa } = tls
-    return createServer(optionsOf(tls), (socket) => {
+    const server = createServer({ ...optionsOf(tls), handshakeTimeout: this.ms }, (socket) => {
       this.sockets.delete(nameOf(socket))
       // Without CAs of ours, no certificate is asked for.
       if (socket.authorized && clientCa !== null) verifiers.set(socket, clientCa)
       this.done(socket)
     })
+    // one that takes too long is otherwise left open
+    return server.on('tlsClientError', (_error, socket) => socket.destroy())
   }
 }
 
 function optionsOf({ certificate, key, clientCa }: ServerTls): TlsOptions {
   const ofClients = clientCa === null ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: false }
-  const common = { handshakeTimeout: HANDSHAKE_MS, ALPNProtocols: ['http/1.1'] }
+  const common = { ALPNProtocols: ['http/1.1'] }
   return { cert: certificate, key, ...common, ...ofClients }
 }
 
