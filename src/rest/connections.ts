@@ -57,7 +57,8 @@ export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8
  */
 export class ConnectionLimit {
   private readonly limit: number
-  private readonly busy = new Set<Socket>()
+  /** How many requests of each are not answered yet. */
+  private readonly busy = new Map<Socket, number>()
   private readonly idle = new Set<Socket>()
   private readonly refused = new Set<Socket>()
 
@@ -68,11 +69,9 @@ export class ConnectionLimit {
   watch(server: Server): void {
     server.on('connection', (socket: Socket) => this.add(socket))
     server.on('request', ({ socket }, response) => {
-      if (!this.idle.delete(socket)) return
-      this.busy.add(socket)
-      response.once('close', () => {
-        if (this.busy.delete(socket) && !socket.destroyed) this.idle.add(socket)
-      })
+      if (!this.idle.delete(socket) && !this.busy.has(socket)) return
+      this.busy.set(socket, (this.busy.get(socket) ?? 0) + 1)
+      response.once('close', () => this.answered(socket))
     })
     // A connection that fails, for want of file descriptors perhaps, is left to the client to retry.
     server.on('error', () => {})
@@ -81,6 +80,14 @@ export class ConnectionLimit {
   /** Whether the requests of a connection are to be refused. */
   isRefused(socket: Socket): boolean {
     return this.refused.has(socket)
+  }
+
+  private answered(socket: Socket): void {
+    const { busy, idle } = this
+    const asked = busy.get(socket)
+    if (asked === undefined) return
+    if (asked > 1) busy.set(socket, asked - 1)
+    else if (busy.delete(socket) && !socket.destroyed) idle.add(socket)
   }
 
   private add(socket: Socket): void {

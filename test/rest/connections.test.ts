@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { apiServer, ConnectionLimit } from '../../src/rest/connections.ts'
 import { type TestApi, testApi } from '../support/api.ts'
 import { ATTACH_BODY } from '../support/attach-body.ts'
+import { until } from '../support/until.ts'
 
 let api: TestApi
 let port: number
@@ -92,4 +95,25 @@ describe('a target in absolute form, as through a proxy', () => {
   test('needs a Host header as well', async () => {
     expect(await get('http://localhost/ping', 'accept: */*')).toMatch(/^HTTP\/1.1 400 /)
   })
+})
+
+test('at the limit, a connection with a request is not closed for a new one, also where it had another', async () => {
+  const held: ServerResponse[] = []
+  const server = apiServer(({ url }, response) => {
+    if (url === '/held') held.push(response)
+    else response.end('first')
+  }, new ConnectionLimit(1))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  port = (server.address() as AddressInfo).port
+  const get = (url: string) => `GET ${url} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+  const answers = exchange(get('/') + get('/held'))
+  await until('the second request waits', () => held.length === 1)
+  const [socket] = (await Promise.all([once(server, 'connection'), connect(port, '127.0.0.1')]))[0]
+  held[0]!.end('second')
+  expect(await answers).toMatch(/first.*second$/s)
+  socket.destroy()
 })
