@@ -36,8 +36,9 @@ import { LinkRemover } from './remove-links.ts'
 import { Requests } from './requests.ts'
 import { Routes } from './routes.ts'
 import { Rules } from './rules.ts'
-import { Sysctls, servicesOpenToVrfs } from './sysctl.ts'
+import { Sysctls } from './sysctl.ts'
 import { tunnelGaps } from './tunnel-gaps.ts'
+import { vrfGaps } from './vrf-gaps.ts'
 
 /** How often notifications are read where the caller does not poll. */
 const POLL_MS = 50
@@ -215,20 +216,7 @@ export class LinuxDriver implements Driver {
   }
 
   vrfGaps(): string[] {
-    const gaps: string[] = []
-    const { portsLack } = this.isolation
-    if (portsLack !== null)
-      gaps.push(
-        `ICMP errors that VMs send to their gateways can lower the path MTU of the underlay: ${portsLack}`,
-      )
-    if (!this.rules.areOrdered())
-      gaps.push(
-        "VMs reach the node's own addresses, which VPNs cannot have: ip rule has local before l3mdev (ip rule add pref 32765 lookup local; ip rule del pref 0)",
-      )
-    const open = servicesOpenToVrfs()
-    if (open.length > 0)
-      gaps.push(`VMs reach services of the host by the addresses of their gateways: ${open.join(', ')} is 1`)
-    return [...gaps, ...this.routes.unmanaged.gaps()]
+    return [...vrfGaps(this.isolation, this.rules), ...this.routes.unmanaged.gaps()]
   }
 
   vxlanGaps(): string[] {
