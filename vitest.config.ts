@@ -53,6 +53,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        extends: true,
+        test: {
+          name: 'guest-kernel',
+          // those of the kernel tier to which it makes a difference that the guest's kernel is old, and knows VLANs
+          include: ['test/kernel/{muted-removals,vlans}.test.ts'],
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

@@ -76,7 +76,7 @@ half=hitless,daemons,anyone,vpn,kill,ecmp,isolation/traffic
 start_guest() {
   name=$1
   shift
-  start "$name" scripts/guest.sh -t 1800 vitest run --project guest "$@"
+  start "$name" scripts/guest.sh -t 1800 vitest run --project guest --project guest-kernel "$@"
 }
 
 # A guest has one CPU: where there are more, two of them share the files.

@@ -72,7 +72,7 @@ test.each([
 
 /** A driver with muted devices that hold entries, and what it is notified of since. */
 function mutedDriver(countsRemovals: boolean): { driver: LinuxDriver; notified: string[] } {
-  run('ip link add br0 up type bridge')
+  run('ip link add br0 up type bridge vlan_default_pvid 0')
   run('ip link add vx0 up master br0 type vxlan id 100 dstport 4789 nolearning')
   run('ip link set tap1 up master br0')
   const driver = new LinuxDriver({ clock: systemClock, isPolled: true, countsRemovals })
@@ -174,7 +174,7 @@ test('a driver counts the one half of MACs of a VXLAN device that has left its b
 test('of two interfaces that share a counter one is muted', () => {
   const { driver, notified } = mutedDriver(true)
   const index = driver.link('br0')!.index + 256
-  run(`ip link add br9 up index ${index} type bridge`)
+  run(`ip link add br9 up index ${index} type bridge vlan_default_pvid 0`)
   const there = e.neighbour('10.0.0.2', 2)
   driver.poll()
   driver.set([{ ...there, device: 'br9' }])

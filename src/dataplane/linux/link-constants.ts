@@ -45,6 +45,7 @@ export const IFLA_BR_STP_STATE = 5
 export const IFLA_BR_VLAN_FILTERING = 7
 export const IFLA_BR_GROUP_FWD_MASK = 9
 export const IFLA_BR_MCAST_SNOOPING = 23
+export const IFLA_BR_VLAN_DEFAULT_PVID = 39
 export const IFLA_BRPORT_STATE = 1
 export const BR_STATE_DISABLED = 0
 export const BR_STATE_FORWARDING = 3

@@ -43,7 +43,7 @@ const IP_TUNNEL: LinkOptions = new Map([
   [k.IFLA_IPTUN_FWMARK, [4, 0]],
 ])
 
-/** The same for a bridge; the forward delay needs a message of its own. */
+/** The same for a bridge; the forward delay and the default VLAN need a message of their own. */
 const BRIDGE: LinkOptions = new Map([
   [k.IFLA_BR_AGEING_TIME, [4, 30_000]],
   [k.IFLA_BR_STP_STATE, [4, 0]],
@@ -62,7 +62,9 @@ function strays(data: NetlinkAttributes, options: LinkOptions): boolean {
 }
 
 export function isBridgeOptionChanged(data: NetlinkAttributes): boolean {
-  return (data.type === k.IFLA_BR_FORWARD_DELAY && data.u32() !== 0) || strays(data, BRIDGE)
+  if (data.type === k.IFLA_BR_FORWARD_DELAY) return data.u32() !== 0
+  if (data.type === k.IFLA_BR_VLAN_DEFAULT_PVID) return data.u16() !== 0
+  return strays(data, BRIDGE)
 }
 
 /** A default destination is one more VTEP that BUM traffic goes to. */

@@ -42,6 +42,28 @@ export const NO_LEARNED_ENTRIES: readonly Instruction[] = [
   DROP,
 ]
 
+/** Octets of a message with a MAC address alone, and of one with a VLAN besides. */
+const BARE_BYTES = k.NLMSG_HDRLEN + k.NDMSG_LENGTH + 12
+const BARE_VLAN_BYTES = BARE_BYTES + 8
+
+/**
+ * Drops the second notification of an FDB entry of a VXLAN device: kernels before 6.13 send it (`rtnl_fdb_notify`), and it has neither destination nor
+ * mark. The next filter decides on the rest.
+ */
+export const NO_BARE_ENTRIES: readonly Instruction[] = [
+  [LOAD_U16, 0, 0, 4], // the message type
+  [IF_EQUAL, 1, 0, k.RTM_NEWNEIGH << 8],
+  [IF_EQUAL, 0, 8, k.RTM_DELNEIGH << 8], // else the rest
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN], // ndm_family
+  [IF_EQUAL, 0, 6, k.AF_BRIDGE],
+  [LOAD_U8, 0, 0, k.NLMSG_HDRLEN + 10], // ndm_flags
+  [IF_EQUAL, 0, 4, k.NTF_SELF],
+  [LOAD_U32, 0, 0, 0], // the length
+  [IF_EQUAL, 1, 0, asLoaded(BARE_BYTES)],
+  [IF_EQUAL, 0, 1, asLoaded(BARE_VLAN_BYTES)], // drop, else the rest
+  DROP,
+]
+
 /** Drops RTM_NEWNEIGH with NTF_EXT_LEARNED and RTM_NEWROUTE with our protocol; the next filter decides on the rest. */
 export const NO_MARKED_ENTRIES: readonly Instruction[] = [
   [LOAD_U16, 0, 0, 4], // the message type
@@ -99,6 +121,7 @@ export function notificationFilter(
 ): Buffer {
   return program([
     ...NO_LEARNED_ENTRIES,
+    ...NO_BARE_ENTRIES,
     ...noneOf(port),
     ...(dropsSets ? NO_MARKED_ENTRIES : []),
     ...(removalsFrom.length > 0 ? noRemovalsFrom(removalsFrom) : []),

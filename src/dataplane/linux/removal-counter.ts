@@ -30,7 +30,13 @@ import * as k from './constants.ts'
 import { type Instruction, translated } from './filter.ts'
 import type { Links } from './links.ts'
 import type { NetlinkWriter } from './message.ts'
-import { NO_LEARNED_ENTRIES, NO_MAIN_ROUTES, NO_MARKED_ENTRIES, noneOf } from './notification-filter.ts'
+import {
+  NO_BARE_ENTRIES,
+  NO_LEARNED_ENTRIES,
+  NO_MAIN_ROUTES,
+  NO_MARKED_ENTRIES,
+  noneOf,
+} from './notification-filter.ts'
 
 const MAP_LOOKUP_ELEM = 1
 /** An interface has the slot of the low octet of its index. */
@@ -177,6 +183,7 @@ function counting(map: number, port: number): Line[] {
     call(SKB_LOAD_BYTES),
     ifNotEqual(0, 0, 'pass'),
     ...filter('learned', NO_LEARNED_ENTRIES),
+    ...filter('bare', NO_BARE_ENTRIES),
     ...filter('own', noneOf(port)),
     move(7, SETS),
     ...lookUp(map),

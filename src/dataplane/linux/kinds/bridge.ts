@@ -27,11 +27,14 @@ export const bridge: LinuxLinkDefinition<Bridge> = {
   },
   adjust(batch, entry, link, links) {
     if (link !== undefined && hasBorrowedMac(link, links)) setMac(batch, entry.device, randomMac())
-    // the kernel reads the delay before the STP state, and refuses none while STP is on
-    setOption(batch, entry, (writer) => writer.attributeU32(k.IFLA_BR_FORWARD_DELAY, 0))
-    // a kernel that knows no VLANs refuses it
-    if (link?.filtersVlans)
-      setOption(batch, entry, (writer) => writer.attributeU8(k.IFLA_BR_VLAN_FILTERING, 0))
+    setOption(batch, entry, (writer) => {
+      // the kernel reads the delay before the STP state, and refuses none while STP is on
+      writer.attributeU32(k.IFLA_BR_FORWARD_DELAY, 0)
+      // a kernel that knows no VLANs refuses it
+      if (link?.filtersVlans) writer.attributeU8(k.IFLA_BR_VLAN_FILTERING, 0)
+      // or each MAC address is there twice; the kernel takes it when it filters no VLANs
+      writer.attributeU16(k.IFLA_BR_VLAN_DEFAULT_PVID, 0)
+    })
   },
   tune(_entry, link, { isolation }) {
     isolation.isolate(link)
