@@ -11,6 +11,7 @@ import {
   type FormerWork,
   type HeldSetting,
   type Interface,
+  type NeighbourFamily,
 } from './model.ts'
 import type { Refusal, Refused } from './refusal.ts'
 
@@ -49,6 +50,15 @@ export interface Counters {
   readonly multicast: number
   /** Whether a bridge passes up all other unicast too, as it does for tcpdump. */
   readonly promiscuous: boolean
+}
+
+/** A neighbour table of the kernel, which all network namespaces share. */
+export interface NeighbourTable {
+  readonly family: NeighbourFamily
+  /** How many new neighbours it has refused since the start of the kernel, being full. */
+  readonly refused: number
+  /** The number of entries that it takes (`gc_thresh3`), not counting permanent ones and those with `extern_learn`. */
+  readonly limit: number
 }
 
 /** An observed entry. */
@@ -166,6 +176,9 @@ export interface Driver extends MaybeAsync<KernelQueries>, Closable {
   portsOfOwned(): Eventual<readonly Link[]>
   /** The counters of those devices that exist. */
   counters(devices: readonly string[]): Eventual<ReadonlyMap<string, Counters>>
+  neighbourTables(): Eventual<readonly NeighbourTable[]>
+  /** By interface of this network namespace, how many entries it has that count towards the limit of the table of that family. */
+  neighbourCounts(family: NeighbourFamily): Eventual<ReadonlyMap<string, number>>
   /** The links that carry our mark. */
   ownedLinks(): Eventual<readonly Link[]>
   /** The node settings that an entry needs. */

@@ -151,6 +151,20 @@ export interface Storm {
   readonly rate: number
 }
 
+export type NeighbourFamily = 'ipv4' | 'ipv6'
+
+/** A neighbour table of the kernel that was full: it refused new neighbours. */
+export interface FullNeighbourTable {
+  readonly family: NeighbourFamily
+  /** How many it refused in the last interval of that many seconds. */
+  readonly refused: number
+  readonly seconds: number
+  /** The number of entries that it takes, see `NeighbourTable`. */
+  readonly limit: number
+  /** The interface of this network namespace with the most entries of them; null where none has any. */
+  readonly most: { readonly device: string; readonly entries: number } | null
+}
+
 /** The properties of an interface, owned or external. */
 export interface Interface extends InterfaceInfo {
   readonly name: string

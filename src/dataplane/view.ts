@@ -9,6 +9,7 @@ import type {
   Counts,
   Entry,
   EntryStatus,
+  FullNeighbourTable,
   Interface,
   Isolation,
   Kind,
@@ -45,6 +46,7 @@ export interface DataplaneSummary {
   readonly vxlanGaps: readonly string[]
   /** VPN instances with more broadcast and multicast than their use explains. */
   readonly storms: readonly Storm[]
+  readonly fullNeighbourTables: readonly FullNeighbourTable[]
   /** Since when the kernel has not answered, in epoch milliseconds, so that all other fields are outdated; null where it has. */
   readonly silentSince: number | null
   readonly drift: DriftSummary
@@ -131,6 +133,7 @@ export function answers(reconciler: Reconciler, clock: Pick<PersistentClock, 'fa
       failure: statuses.failures().next().value ?? null,
       ...info,
       storms: [...reconciler.storms.all()],
+      fullNeighbourTables: [...reconciler.neighbourTables.allFull()],
       silentSince: null,
       drift: reconciler.drift.summary(),
       removing: statuses.removing(),

@@ -180,7 +180,23 @@ export type DataplaneEvent =
       /** Broadcast and multicast frames a second. */
       readonly rate: number
     }
-  | { readonly type: 'counters-unreadable' | 'addresses-unreadable' | 'loop-failed'; readonly error: Error }
+  | {
+      readonly type: 'neighbour-table-full'
+      readonly family: 'ipv4' | 'ipv6'
+      /** Since the last reading. */
+      readonly refused: number
+      /** The interface with the most entries; null where none here has any. */
+      readonly device: string | null
+    }
+  | { readonly type: 'neighbour-table-free'; readonly family: 'ipv4' | 'ipv6' }
+  | {
+      readonly type:
+        | 'counters-unreadable'
+        | 'neighbour-tables-unreadable'
+        | 'addresses-unreadable'
+        | 'loop-failed'
+      readonly error: Error
+    }
 
 /** `instance` is the id from the agent. */
 export type VpnEvent =

@@ -127,6 +127,17 @@ export const LOG_LINES = {
   'comparison-failed': { part: 'dataplane', level: 'error', message: 'comparison with the kernel failed' },
   'storm-began': { part: 'dataplane', level: 'warn', message: 'broadcast storm' },
   'storm-ended': { part: 'dataplane', level: 'info', message: 'broadcast storm is over' },
+  'neighbour-table-full': {
+    part: 'dataplane',
+    level: 'warn',
+    message: 'neighbour table full: the node does not reach new neighbours',
+  },
+  'neighbour-table-free': { part: 'dataplane', level: 'info', message: 'neighbour table is no longer full' },
+  'neighbour-tables-unreadable': {
+    part: 'dataplane',
+    level: 'error',
+    message: 'neighbour tables cannot be read',
+  },
   'counters-unreadable': {
     part: 'dataplane',
     level: 'error',

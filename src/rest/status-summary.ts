@@ -189,6 +189,7 @@ function problemsOf(
       ...unservedFallbacks(services),
       ...isolationProblems(services, kernel),
       ...kernelProblems(services, kernel, now),
+      ...fullNeighbourTables(kernel),
       ...kernel.vxlanGaps,
       ...outages(kernel, now),
       ...tooTight(kernel),
@@ -278,6 +279,14 @@ function* storms({ storms }: KernelSummary): Iterable<string> {
   for (const { instance, bridge, port, rate } of storms) {
     const from = port === null ? '' : `, most from ${port}`
     yield `${instance}: ${rate} broadcast or multicast frames a second on ${bridge}${from}`
+  }
+}
+
+function* fullNeighbourTables({ fullNeighbourTables }: KernelSummary): Iterable<string> {
+  for (const { family, refused, seconds, limit, most } of fullNeighbourTables) {
+    const name = family === 'ipv4' ? 'IPv4' : 'IPv6'
+    const where = most === null ? 'no interface here has any' : `${most.device} has most, ${most.entries}`
+    yield `the ${name} neighbour table is full (${limit} entries, ${where}): ${refused} new neighbours were refused within ${seconds} seconds, and the node does not reach them; stop what fills it, or raise net.${family}.neigh.default.gc_thresh3 and gc_thresh2`
   }
 }
 

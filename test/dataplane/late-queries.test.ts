@@ -225,15 +225,19 @@ describe('once the engine has stopped, nothing is asked and nothing is reported'
     }
   })
 
-  test.each(['counters', 'portsOf'] as const)('while storms are looked for: %s', async (what) => {
-    restart()
-    while (!lab.late.isAsked(what)) {
-      const received = (lab.driver.kernel.counters.get('br0')?.received ?? 0) + 1_000_000
-      lab.driver.kernel.counters.set('br0', { received })
-      await lab.clock.run(20)
-    }
-    await expectSilence(what)
-  })
+  test.each(['counters', 'portsOf', 'neighbourTables', 'neighbourCounts'] as const)(
+    'while the kernel is looked at: %s',
+    async (what) => {
+      restart()
+      while (!lab.late.isAsked(what)) {
+        const received = (lab.driver.kernel.counters.get('br0')?.received ?? 0) + 1_000_000
+        lab.driver.kernel.counters.set('br0', { received })
+        lab.driver.kernel.neighbourTables = [{ family: 'ipv4', refused: received, limit: 1024 }]
+        await lab.clock.run(20)
+      }
+      await expectSilence(what)
+    },
+  )
 })
 
 test('what goes wrong with a late answer is noted, and the device is tried again', async () => {

@@ -142,6 +142,37 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
   })
 
+  test.each([
+    [
+      'the interface with most entries',
+      new Map([
+        ['eth0', 3],
+        ['tap1', 1010],
+      ]),
+      'tap1 has most, 1010',
+    ],
+    ['that none is here', new Map(), 'no interface here has any'],
+  ])('names a full neighbour table and %s, until it refuses no more', async (_, counts, where) => {
+    await settled()
+    const { kernel } = one.driver
+    kernel.neighbourCounts = counts
+    const refuse = (refused: number) => {
+      kernel.neighbourTables = [
+        { family: 'ipv4', refused, limit: 1024 },
+        { family: 'ipv6', refused: 7, limit: 1024 },
+      ]
+      clock.advance(10_000)
+    }
+    refuse(500)
+    refuse(500)
+    expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
+    refuse(12_500)
+    const problem = `the IPv4 neighbour table is full (1024 entries, ${where}): 12000 new neighbours were refused within 10 seconds, and the node does not reach them; stop what fills it, or raise net.ipv4.neigh.default.gc_thresh3 and gc_thresh2`
+    expect(await get('/status')).toMatchObject({ ok: false, problems: [problem] })
+    refuse(12_500)
+    expect(await get('/status')).toMatchObject({ ok: true, problems: [] })
+  })
+
   test('names a duplicate MAC address', async () => {
     await settled()
     await one.attach({ port: 'tap2', mac: 0x02_00_00_00_01_09, ip: null })

@@ -24,6 +24,7 @@ import { Devices } from './devices.ts'
 import { Drift } from './drift.ts'
 import { Exceptions } from './exceptions.ts'
 import { externalVxlanGaps } from './external-vxlans.ts'
+import { NeighbourTables } from './neighbour-tables.ts'
 import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
@@ -64,6 +65,7 @@ export class Reconciler implements Dataplane {
   private readonly work: Work
   readonly verifier: Verifier
   readonly storms: Storms
+  readonly neighbourTables: NeighbourTables
   private readonly vtepPaths: VtepPaths
   private readonly resync: Resync
   private readonly underlay: Underlay
@@ -126,6 +128,7 @@ export class Reconciler implements Dataplane {
       failed: () => this.notices.overrun(), // work may be lost: check everything again
     })
     this.storms = new Storms({ clock, driver, events, devices: devices.all })
+    this.neighbourTables = new NeighbourTables({ clock, driver, events })
     this.vtepPaths = new VtepPaths(clock, driver, devices.all)
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
@@ -135,18 +138,14 @@ export class Reconciler implements Dataplane {
     this.turns.start()
     this.driver.watch(this.notices)
     this.nodeAddresses.hint()
-    this.resync.start()
-    this.storms.start()
-    this.vtepPaths.start()
+    for (const watch of this.watches()) watch.start()
     this.schedule()
   }
 
   /** Ends all activity, and every wait for it; the kernel stays as it is. */
   stop(): void {
     this.turns.stop()
-    this.resync.stop()
-    this.storms.stop()
-    this.vtepPaths.stop()
+    for (const watch of this.watches()) watch.stop()
     const { devices, work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
     const parts: Closable[] = [
       devices,
@@ -301,6 +300,9 @@ export class Reconciler implements Dataplane {
   settings(slices: Iterable<readonly EntryStatus[]>): Iterable<Eventual<readonly NeededSetting[]>> {
     return neededSettings(slices, this.driver)
   }
+
+  /** What looks at the kernel at intervals. */
+  private readonly watches = () => [this.resync, this.storms, this.neighbourTables, this.vtepPaths]
 
   private schedule(): void {
     this.turns.schedule()

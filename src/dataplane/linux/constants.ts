@@ -69,6 +69,7 @@ export const RTM_DELQDISC = 37
 export const RTM_NEWTFILTER = 44
 export const RTM_DELTFILTER = 45
 export const RTM_GETTFILTER = 46
+export const RTM_GETNEIGHTBL = 66
 export const RTM_NEWNETCONF = 80
 export const RTM_NEWNEXTHOP = 104
 export const RTM_DELNEXTHOP = 105
@@ -213,6 +214,10 @@ export const ETH_P_ALL = 3
 
 export const NETCONFMSG_LENGTH = 4
 export const NETCONFA_IFINDEX = 1
+
+export const NDTMSG_LENGTH = 4
+export const NDTA_THRESH3 = 4
+export const NDTA_STATS = 7
 
 export const NDMSG_LENGTH = 12
 export const NUD_REACHABLE = 0x02

@@ -13,7 +13,7 @@ import {
 } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
 import type { DeviceEntry, LinkEntry, TableEntry } from '../kinds/index.ts'
-import type { Entry, FormerWork, HeldSetting, Isolation, NextHop } from '../model.ts'
+import type { Entry, FormerWork, HeldSetting, Isolation, NeighbourFamily, NextHop } from '../model.ts'
 import { missing, type Refusal, type Refused } from '../refusal.ts'
 import { bridgeAddresses } from './bridge-addresses.ts'
 import { Changer } from './change.ts'
@@ -29,6 +29,7 @@ import { isTunnel } from './kinds/tunnel.ts'
 import { Links } from './links.ts'
 import { Monitor, type MonitorDependencies } from './monitor.ts'
 import { Multipath } from './multipath.ts'
+import { neighbourCounts, neighbourTables } from './neighbour-tables.ts'
 import { type Ability, Nexthops } from './nexthops.ts'
 import { nodeAddresses } from './node-addresses.ts'
 import { OwnRoutes } from './own-routes.ts'
@@ -288,6 +289,12 @@ export class LinuxDriver implements Driver {
 
   counters(devices: readonly string[]): Map<string, Counters> {
     return countersOf(this.questions, devices)
+  }
+
+  readonly neighbourTables = neighbourTables
+
+  neighbourCounts(family: NeighbourFamily): Map<string, number> {
+    return neighbourCounts(family, this.links)
   }
 
   ownedLinks(): Link[] {

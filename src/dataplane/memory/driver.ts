@@ -7,6 +7,7 @@ import {
   type Driver,
   isOwned,
   type Link,
+  type NeighbourTable,
   type ObservedEntry,
   type OwnedObject,
 } from '../driver.ts'
@@ -28,7 +29,6 @@ import { remoteMacsOf } from './bridged.ts'
 import { MemoryKernel } from './kernel.ts'
 
 const CHUNK = 256
-const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
 
 interface InjectedRefusal {
   readonly matches: (op: 'set' | 'remove', entry: Entry) => boolean
@@ -217,13 +217,12 @@ export class MemoryDriver implements Driver {
   readonly portsOfOwned = (): Link[] => this.kernel.portsOfOwned()
 
   counters(devices: readonly string[]): Map<string, Counters> {
-    const { links, counters } = this.kernel
-    return new Map(
-      devices
-        .filter((name) => links.has(name))
-        .map((name) => [name, { ...NO_FRAMES, ...counters.get(name) }]),
-    )
+    return this.kernel.countersOf(devices)
   }
+
+  readonly neighbourTables = (): readonly NeighbourTable[] => this.kernel.neighbourTables
+
+  readonly neighbourCounts = (): ReadonlyMap<string, number> => this.kernel.neighbourCounts
 
   ownedLinks(): Link[] {
     return [...this.kernel.links.values()].filter(isOwned)

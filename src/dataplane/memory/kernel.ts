@@ -7,6 +7,7 @@ import {
   isMarked,
   isOwned,
   type Link,
+  type NeighbourTable,
   type ObservedEntry,
 } from '../driver.ts'
 import {
@@ -33,6 +34,8 @@ export interface MemoryLink extends Link {
   readonly remote: Held<RemoteMac>
 }
 
+const NO_FRAMES: Counters = { received: 0, multicast: 0, promiscuous: false }
+
 type Notice = (listener: ChangeListener) => void
 
 /** The part of Linux that the dataplane uses, as plain maps: what one request does to links and entries, and what it notifies. */
@@ -47,6 +50,9 @@ export class MemoryKernel {
   readonly holders = new Map<Ip, string>()
   /** The counters of devices; devices that are absent here have none. */
   readonly counters = new Map<string, Partial<Counters>>()
+  neighbourTables: readonly NeighbourTable[] = []
+  /** Of every neighbour table, its entries by interface. */
+  neighbourCounts: ReadonlyMap<string, number> = new Map()
   /** The node's addresses, as last set by `setAddresses`. */
   addresses: readonly InterfaceAddress[] = []
   /** Devices whose marked entries go without a notification. */
@@ -69,6 +75,11 @@ export class MemoryKernel {
 
   portsOfOwned(): Link[] {
     return [...this.links.values()].filter(({ master }) => this.links.get(master ?? '')?.owned === true)
+  }
+
+  countersOf(devices: readonly string[]): Map<string, Counters> {
+    const present = devices.filter((name) => this.links.has(name))
+    return new Map(present.map((name) => [name, { ...NO_FRAMES, ...this.counters.get(name) }]))
   }
 
   setNextHop(ip: Ip, nextHop: NextHop): void {
