@@ -24,7 +24,7 @@ const thresholds = (['ipv4', 'ipv6'] as const).flatMap((family) =>
 /** The limits are those of the whole kernel, which has them in its first namespace alone. */
 beforeEach(() => {
   before = new Map(thresholds.map((path) => [path, readFileSync(path, 'utf8')]))
-  for (const path of thresholds) writeFileSync(path, `${LIMIT}`)
+  for (const path of thresholds) writeFileSync(path, `${path.endsWith('3') ? LIMIT : LIMIT / 4}`)
   addNamespaces('node', 'other')
   ip('node', 'link add tap1 up type dummy', 'link add tap2 up type dummy')
   ip('other', 'link add tap9 up type dummy')
@@ -46,15 +46,17 @@ afterEach(() => {
   for (const [path, value] of before) writeFileSync(path, value)
 })
 
-/** Tries to set more neighbours than the table takes: the kernel refuses the rest. */
-function fill(node: string, device: string, address: (i: number) => string, how = 'nud reachable'): void {
+/** Tries to set more neighbours than the table takes; answers how many the kernel refused for that. */
+function fill(node: string, device: string, address: (i: number) => string, how = 'nud reachable'): number {
   const batch = Array.from(
     { length: 2 * LIMIT },
     (_, i) => `neigh replace ${address(i)} lladdr 02:00:00:00:00:01 dev ${device} ${how}\n`,
   )
-  spawnSync('ip', ['-n', nameOf(node), '-force', '-batch', '-'], { input: batch.join('') })
+  const { stderr } = spawnSync('ip', ['-n', nameOf(node), '-force', '-batch', '-'], { input: batch.join('') })
+  return stderr.toString().split('No buffer space available').length - 1
 }
 
+const refused = async () => (await lab.driver.neighbourTables()).map((table) => table.refused)
 const full = () => [...dataplane.neighbourTables.allFull()]
 const ipv4 = (i: number) => `10.0.0.${i + 1}`
 const ipv6 = (i: number) => `2001:db8::${(i + 1).toString(16)}`
@@ -88,10 +90,18 @@ test('a table that another network namespace fills is full here too, and no inte
 })
 
 test.each(['nud permanent', 'nud noarp extern_learn'])('entries that are %s fill no table', async (how) => {
-  const refused = async () => (await lab.driver.neighbourTables()).map((table) => table.refused)
   const before = await refused()
-  fill('node', 'tap1', ipv4, how)
+  expect(fill('node', 'tap1', ipv4, how)).toBe(0)
   expect(run('ip neigh show dev tap1 nud all').split('\n').length).toBeGreaterThan(2 * LIMIT)
   expect(await refused()).toEqual(before)
   expect((await lab.driver.neighbourCounts('ipv4')).get('tap1')).toBeUndefined()
+})
+
+test('each refusal counts, and entries that the kernel removes to make room do not', async () => {
+  const [before = 0] = await refused()
+  expect(fill('node', 'tap1', ipv4, 'nud failed')).toBe(0)
+  expect(await refused()).toEqual([before, expect.any(Number)])
+  const more = fill('node', 'tap1', ipv4)
+  expect(more).toBeGreaterThan(0)
+  expect(await refused()).toEqual([before + more, expect.any(Number)])
 })
