@@ -201,7 +201,12 @@ describe('what we write, read by others', () => {
         [23, Buffer.alloc(1)], // mcast_snooping
       ]),
     )
-    expect(delay?.options).toEqual(new Map([[1, Buffer.alloc(4)]]))
+    expect(delay?.options).toEqual(
+      new Map([
+        [1, Buffer.alloc(4)], // forward_delay
+        [39, Buffer.alloc(2)], // vlan_default_pvid
+      ]),
+    )
   })
 
   test.each([
