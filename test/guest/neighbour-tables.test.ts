@@ -1,5 +1,4 @@
-import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../src/clock.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
@@ -15,16 +14,26 @@ const LIMIT = 64
 let lab: Lab
 let dataplane: Reconciler
 let leave: () => void
-let before: Map<string, string>
+let before: readonly string[]
 
 const thresholds = (['ipv4', 'ipv6'] as const).flatMap((family) =>
   [1, 2, 3].map((n) => `/proc/sys/net/${family}/neigh/default/gc_thresh${n}`),
 )
 
 /** The limits are those of the whole kernel, which has them in its first namespace alone. */
+function inFirstNamespace(command: string): string {
+  return execFileSync('nsenter', ['--target', '1', '--net', 'sh', '-c', command], { encoding: 'utf8' })
+}
+
+function setThresholds(values: readonly string[]): void {
+  inFirstNamespace(thresholds.map((path, i) => `echo ${values[i]} > ${path}`).join(' && '))
+}
+
 beforeEach(() => {
-  before = new Map(thresholds.map((path) => [path, readFileSync(path, 'utf8')]))
-  for (const path of thresholds) writeFileSync(path, `${path.endsWith('3') ? LIMIT : LIMIT / 4}`)
+  before = inFirstNamespace(`cat ${thresholds.join(' ')}`)
+    .trim()
+    .split('\n')
+  setThresholds(thresholds.map((path) => String(path.endsWith('3') ? LIMIT : LIMIT / 4)))
   addNamespaces('node', 'other')
   ip('node', 'link add tap1 up type dummy', 'link add tap2 up type dummy')
   ip('other', 'link add tap9 up type dummy')
@@ -43,7 +52,7 @@ afterEach(() => {
   lab.close()
   leave()
   removeNamespaces()
-  for (const [path, value] of before) writeFileSync(path, value)
+  setThresholds(before)
 })
 
 /** Tries to set more neighbours than the table takes; answers how many the kernel refused for that. */
