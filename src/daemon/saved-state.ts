@@ -15,7 +15,7 @@ export interface KeptState {
   /** Null without a state file. */
   readonly health: (() => StateFileHealth) | null
   readonly state: SavedState | null
-  /** Of another boot or network namespace, or of before a run of bagpipe-bgp. */
+  /** Of another boot or network namespace, or older than a run of bagpipe-bgp. */
   readonly former: SavedState | null
   /** What earlier processes did in this kernel. */
   readonly work: FormerWork

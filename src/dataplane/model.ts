@@ -161,7 +161,7 @@ export interface FullNeighbourTable {
   readonly seconds: number
   /** The number of entries that it takes, see `NeighbourTable`. */
   readonly limit: number
-  /** The interface of this network namespace with the most entries of them; null where none has any. */
+  /** The interface of this network namespace with the most entries of them; null where there are none. */
   readonly most: { readonly device: string; readonly entries: number } | null
 }
 

@@ -185,7 +185,7 @@ export type DataplaneEvent =
       readonly family: 'ipv4' | 'ipv6'
       /** Since the last reading. */
       readonly refused: number
-      /** The interface with the most entries; null where none here has any. */
+      /** The interface with the most entries; null where there are none here. */
       readonly device: string | null
     }
   | { readonly type: 'neighbour-table-free'; readonly family: 'ipv4' | 'ipv6' }

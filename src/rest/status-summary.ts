@@ -285,7 +285,7 @@ function* storms({ storms }: KernelSummary): Iterable<string> {
 function* fullNeighbourTables({ fullNeighbourTables }: KernelSummary): Iterable<string> {
   for (const { family, refused, seconds, limit, most } of fullNeighbourTables) {
     const name = family === 'ipv4' ? 'IPv4' : 'IPv6'
-    const where = most === null ? 'no interface here has any' : `${most.device} has most, ${most.entries}`
+    const where = most === null ? 'none of them here' : `${most.device} has most, ${most.entries}`
     yield `the ${name} neighbour table is full (${limit} entries, ${where}): ${refused} new neighbours were refused within ${seconds} seconds, and the node does not reach them; stop what fills it, or raise net.${family}.neigh.default.gc_thresh3 and gc_thresh2`
   }
 }

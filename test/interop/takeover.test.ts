@@ -78,7 +78,7 @@ test('and back: after chanter cleanup bagpipe-bgp works as on a new node', async
   await connected()
 })
 
-test('a state of before a run of bagpipe-bgp is not restored: the VM stays where bagpipe-bgp put it until the attach', async () => {
+test('a state older than a run of bagpipe-bgp is not restored: the VM stays where bagpipe-bgp put it until the attach', async () => {
   await takeover.stop('SIGKILL')
   await takeover.startChanter()
   await takeover.attach()

@@ -4,13 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { ALIAS_PREFIX, type Entry } from '../../src/dataplane/model.ts'
-import { kernelIdentity } from '../../src/linux/kernel.ts'
-import type { SavedState } from '../../src/vpn/state.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { chanter } from '../support/cli.ts'
-import { rt } from '../support/speakers.ts'
-import { encodeState } from '../support/state.ts'
+import { encodeState, stateOf } from '../support/state.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
@@ -57,48 +54,14 @@ const ours: Entry[] = [
   { ...e.neighbour('10.0.0.6', 6), device: 'br-ext' },
 ]
 
-const state: SavedState = {
-  kernel: kernelIdentity(),
-  pending: [],
-  instances: [
-    {
-      type: 'evpn',
-      id: 'net2',
-      number: 1,
-      rdNumber: 1,
-      vni: 300,
-      vniGiven: true,
-      suffix: 'net2',
-      devices: { bridge: 'br-ext', externalBridge: true, vxlan: 'vx-ext', externalVxlan: true },
-      importTargets: [rt('64512:10')],
-      exportTargets: [rt('64512:10')],
-      gatewayIp: null,
-      subnetPrefixLength: null,
-      description: null,
-      attachments: [
-        {
-          mac: e.mac(5),
-          ip: null,
-          prefixLength: null,
-          irb: null,
-          port: 'tap2',
-          direction: 'both',
-          confined: false,
-          localPref: null,
-          label: 16,
-          sticky: false,
-          gatewayIp: null,
-          hashOrder: 0,
-          advertiseSubnet: false,
-          rdNumber: null,
-          readvertiseRd: null,
-          sequence: 0,
-          description: null,
-        },
-      ],
-    },
-  ],
-}
+const state = stateOf(
+  {
+    id: 'net2',
+    vni: 300,
+    devices: { bridge: 'br-ext', externalBridge: true, vxlan: 'vx-ext', externalVxlan: true },
+  },
+  { mac: e.mac(5), port: 'tap2' },
+)
 
 let lab: Lab
 let directory: string

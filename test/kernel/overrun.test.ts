@@ -1,56 +1,21 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isOverrun } from '../../src/daemon/overrun.ts'
 import type { Entry } from '../../src/dataplane/model.ts'
-import { kernelIdentity } from '../../src/linux/kernel.ts'
-import type { SavedState } from '../../src/vpn/state.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
+import { stateOf } from '../support/state.ts'
 import { linuxLab } from './linux-lab.ts'
 import { enterOwnNamespace, run } from './namespace.ts'
 
 /** An instance in an agent's bridge, with an attachment. */
-const state: SavedState = {
-  kernel: '',
-  pending: [],
-  instances: [
-    {
-      type: 'evpn',
-      id: 'net1',
-      number: 1,
-      rdNumber: 1,
-      vni: 100,
-      vniGiven: true,
-      suffix: 'net1',
-      devices: { bridge: 'brq0', externalBridge: true, vxlan: 'vxlan--net1', externalVxlan: false },
-      importTargets: [],
-      exportTargets: [],
-      gatewayIp: null,
-      subnetPrefixLength: null,
-      description: null,
-      attachments: [
-        {
-          mac: e.mac(1),
-          ip: null,
-          prefixLength: null,
-          irb: null,
-          port: 'tap1',
-          direction: 'both',
-          confined: false,
-          localPref: null,
-          label: 16,
-          sticky: false,
-          gatewayIp: null,
-          hashOrder: 0,
-          advertiseSubnet: false,
-          rdNumber: null,
-          readvertiseRd: null,
-          sequence: 0,
-          description: null,
-        },
-      ],
-    },
-  ],
-}
+const state = stateOf(
+  {
+    id: 'net1',
+    vni: 100,
+    devices: { bridge: 'brq0', externalBridge: true, vxlan: 'vxlan--net1', externalVxlan: false },
+  },
+  { mac: e.mac(1), port: 'tap1' },
+)
 
 const VXLAN = 'type vxlan id 100 local 192.0.2.1 dstport 4789 nolearning'
 
@@ -81,7 +46,7 @@ beforeEach(async () => {
 afterEach(() => lab.close())
 
 const ALL = [true, true, true]
-const overrun = () => isOverrun({ ...state, kernel: kernelIdentity() })
+const overrun = () => isOverrun(state)
 
 /** Whether each of `ours` is in the kernel. */
 function left(): boolean[] {

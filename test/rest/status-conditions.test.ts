@@ -151,7 +151,7 @@ describe('GET /status', () => {
       ]),
       'tap1 has most, 1010',
     ],
-    ['that none is here', new Map(), 'no interface here has any'],
+    ['that none is here', new Map(), 'none of them here'],
   ])('names a full neighbour table and %s, until it refuses no more', async (_, counts, where) => {
     await settled()
     const { kernel } = one.driver

@@ -1,7 +1,9 @@
+import { kernelIdentity } from '../../src/linux/kernel.ts'
 import { formatIp } from '../../src/values/address.ts'
 import { formatMac } from '../../src/values/mac.ts'
-import type { SavedState, StateChange } from '../../src/vpn/state.ts'
+import type { EvpnState, SavedState, StateChange } from '../../src/vpn/state.ts'
 import { encodeChange, encodeJournal, readState } from '../../src/vpn/state-text.ts'
+import { rt } from './speakers.ts'
 
 /** A state file that is not on a disk. */
 export class Journal {
@@ -52,4 +54,47 @@ export function* changesOf({
     yield { kind: 'next', id: range, value: next }
     for (const one of freed) yield { kind: 'freed', id: `${range} ${one.number}`, value: one }
   }
+}
+
+/** Of this kernel: an EVPN instance with one attachment. */
+export function stateOf(
+  { id, vni, devices }: Pick<EvpnState, 'id' | 'vni' | 'devices'>,
+  { mac, port }: Pick<EvpnState['attachments'][number], 'mac' | 'port'>,
+): SavedState {
+  const attachment = {
+    mac,
+    ip: null,
+    prefixLength: null,
+    irb: null,
+    port,
+    direction: 'both',
+    confined: false,
+    localPref: null,
+    label: 16,
+    sticky: false,
+    gatewayIp: null,
+    hashOrder: 0,
+    advertiseSubnet: false,
+    rdNumber: null,
+    readvertiseRd: null,
+    sequence: 0,
+    description: null,
+  } as const
+  const instance: EvpnState = {
+    type: 'evpn',
+    id,
+    number: 1,
+    rdNumber: 1,
+    vni,
+    vniGiven: true,
+    suffix: id,
+    devices,
+    importTargets: [rt('64512:10')],
+    exportTargets: [rt('64512:10')],
+    gatewayIp: null,
+    subnetPrefixLength: null,
+    description: null,
+    attachments: [attachment],
+  }
+  return { kernel: kernelIdentity(), pending: [], instances: [instance] }
 }
