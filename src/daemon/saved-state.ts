@@ -21,7 +21,8 @@ export interface KeptState {
   readonly work: FormerWork
 }
 
-const NO_STORE: KeptState['store'] = { save: async () => {}, close: async () => {} }
+/** Takes the changes nevertheless: nobody else does, and more and more would wait. */
+const NO_STORE: KeptState['store'] = { save: async (take) => void take(), close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null, work: NO_FORMER_WORK }
 
 /** The state file and its content; without forwarding in a kernel there is nothing to continue. */
