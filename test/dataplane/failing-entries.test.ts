@@ -68,6 +68,19 @@ describe('a failing entry', () => {
     expect([...dataplane.statuses.failures()]).toEqual([])
   })
 
+  test('is forgotten where a port could not be taken out of its bridge, and has gone with its link since', async () => {
+    lab.driver.fail((op, entry) => op === 'remove' && entry.kind === 'port', refused, 1)
+    const all = [e.bridge, e.vxlan, e.vxlanPort]
+    expect(await want(...all)).toEqual([])
+    dataplane.unwant(e.vxlanPort)
+    lab.clock.advance(50)
+    expect(dataplane.statuses.unremovedCount()).toBe(1)
+    for (const entry of [e.vxlan, e.bridge]) dataplane.unwant(entry)
+    lab.clock.advance(300_000)
+    expect(lab.indexOf('vx0')).toBeUndefined()
+    expect([...dataplane.statuses.failures()]).toEqual([])
+  })
+
   test.each([
     ['a link', e.vxlan],
     ['a port', e.vxlanPort],

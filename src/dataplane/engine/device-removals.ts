@@ -234,6 +234,8 @@ export class DeviceRemovals implements Closable {
 
   private linksRemoved(devices: readonly Device[], refused: Refused): void {
     for (const [i, device] of devices.entries()) {
+      // that it could not be taken out of its master matters no more
+      if (device.leavingPort !== null) this.exceptions.drop(device.leavingPort)
       device.portRemoved()
       // one that is wanted again is checked next
       if (device.leavingLink === null || !this.hasGone(device.leavingLink, refused.get(i) ?? null)) continue
