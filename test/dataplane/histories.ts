@@ -103,6 +103,11 @@ export async function playHistories(
       expect(count).toBe(wanted.size)
       expect(programmed + failed).toBe(count)
       expect(pending).toBe(0)
+      // a bridge with a port in it stays
+      const occupied = [...dataplane.statuses.failures()].filter(
+        ({ entry }) => !wanted.has(identity(entry)) && lab.driver.portsOf(entry.device).length > 0,
+      )
+      expect(dataplane.statuses.unremovedCount()).toBe(occupied.length)
 
       function expectNothingElse(name: string): void {
         if (lab.indexOf(name) === undefined || ![...wanted.values()].some((each) => each.device === name))

@@ -46,6 +46,18 @@ function expectCalm(...entries: readonly Entry[]): void {
   expect(lab.late.mostBatches).toBeLessThanOrEqual(1)
 }
 
+test('a link that is released while an answer is lost does not count as failed', async () => {
+  for (let ms = 0; ms < 400; ms += HALF_MS / 2) {
+    dataplane = lab.restart()
+    for (const entry of e.network) dataplane.want(entry)
+    await lab.clock.run(ms)
+    lab.late.disconnect()
+    dataplane.release(e.vxlan)
+    await lab.clock.run(200_000)
+    expect(dataplane.statuses.unremovedCount(), `after ${ms} ms`).toBe(0)
+  }
+})
+
 test('what is released at any moment of its adoption stays as it was', async () => {
   const adopted = [...e.network, e.local(1), e.remote(2)]
   await want(...adopted)

@@ -123,7 +123,10 @@ class Placing {
     if (!(answer instanceof Promise)) return next(answer)
     return answer.then(
       (result) => (this.isOutdated ? null : next(result)),
-      (error) => ({ link: null, refusal: driverLost(error), culprit: this.wanted ?? this.port }),
+      (error) =>
+        this.isOutdated
+          ? null
+          : { link: null, refusal: driverLost(error), culprit: this.wanted ?? this.port },
     )
   }
 
