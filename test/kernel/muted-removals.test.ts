@@ -70,9 +70,9 @@ test.each([
   },
 )
 
-/** A driver with muted devices that hold entries, and what it is notified of since. */
-function mutedDriver(countsRemovals: boolean): { driver: LinuxDriver; notified: string[] } {
-  run('ip link add br0 up type bridge vlan_default_pvid 0')
+/** A driver with muted devices that hold entries, and what it is notified of since. The ports of the bridge are in that VLAN; 0 is none. */
+function mutedDriver(countsRemovals: boolean, vlan = 0): { driver: LinuxDriver; notified: string[] } {
+  run(`ip link add br0 up type bridge vlan_default_pvid ${vlan}`)
   run('ip link add vx0 up master br0 type vxlan id 100 dstport 4789 nolearning')
   run('ip link set tap1 up master br0')
   const driver = new LinuxDriver({ clock: systemClock, isPolled: true, countsRemovals })
@@ -98,8 +98,11 @@ function mutedDriver(countsRemovals: boolean): { driver: LinuxDriver; notified: 
 
 const missedBy = (driver: LinuxDriver) => DEVICES.filter((device) => driver.missedRemovals(device))
 
-test('a driver knows its own removals of every kind that it does not read', () => {
-  const { driver, notified } = mutedDriver(true)
+test.each([
+  ['in no VLAN', 0],
+  ['in VLAN 1, where a MAC address is there once more', 1],
+])('a driver knows its own removals of every kind that it does not read, %s', (_where, vlan) => {
+  const { driver, notified } = mutedDriver(true, vlan)
   expect(driver.countsRemovals).toBe(true)
   expect(driver.remove(entries).size).toBe(0)
   driver.poll()

@@ -18,6 +18,8 @@ export const label = (name: string): Line => ({ label: name })
 export const move = (dst: number, imm: number): Line => ({ code: 0xb7, dst, imm })
 export const copy = (dst: number, src: number): Line => ({ code: 0xbf, dst, src })
 export const add = (dst: number, imm: number): Line => ({ code: 0x07, dst, imm })
+/** Adds the second register to the first. */
+export const addRegister = (dst: number, src: number): Line => ({ code: 0x0f, dst, src })
 export const and = (dst: number, imm: number): Line => ({ code: 0x57, dst, imm })
 export const shiftLeft = (dst: number, imm: number): Line => ({ code: 0x67, dst, imm })
 export const loadU8 = (dst: number, src: number, off: number): Line => ({ code: 0x71, dst, src, off })
