@@ -7,7 +7,7 @@ import { loadProgram, type Program } from '../../src/linux/bpf/program.ts'
 import { formatMac } from '../../src/values/mac.ts'
 import * as e from '../dataplane/entries.ts'
 import { labFixture } from '../dataplane/fixture.ts'
-import { BROADCAST, ethernet } from '../support/frames.ts'
+import { BROADCAST, ethernet, linkLocal, packetFrame, routerAdvertisement } from '../support/frames.ts'
 import { Socket } from '../support/sockets.ts'
 import { iproute } from './iproute.ts'
 import { linuxLab } from './linux-lab.ts'
@@ -199,6 +199,12 @@ describe('an external bridge', () => {
       'ip addr del 2001:db8::1/64 dev br0',
       '2001:db8::1/64',
     ],
+    [
+      'has an IPv6 address that a program made of a router advertisement',
+      'ip addr add 2001:db8::1/64 dev br0 mngtmpaddr noprefixroute',
+      'ip addr del 2001:db8::1/64 dev br0',
+      '2001:db8::1/64',
+    ],
     ['has a macvlan device', 'ip link add mac0 link br0 type macvlan', 'ip link del mac0', 'mac0'],
   ])(
     'that the host uses, since it %s, is left alone as long as that is so',
@@ -214,6 +220,28 @@ describe('an external bridge', () => {
       expect(xdpOf('br0')).toBeNull()
     },
   )
+
+  test('is isolated although a VM gave it addresses by a router advertisement before', async () => {
+    run('sysctl -qw net.ipv6.conf.br0.use_tempaddr=2')
+    run('ip link set tap1 up master br0')
+    const mac = '02:00:00:00:01:01'
+    const ends = { from: linkLocal(mac), to: 'ff02::1' }
+    const advertisement = routerAdvertisement(ends, '2001:db8:9::', mac, Buffer.alloc(0))
+    const sender = Socket.ofInterface(null, 'vm1')
+    await t.lab.until(() => {
+      sender.send(packetFrame('33:33:00:00:00:01', mac, advertisement))
+      return run('ip -6 addr show dev br0 temporary').includes('2001:db8:9:')
+    })
+    sender.close()
+    await t.wantInPlace(...external)
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+  })
+
+  test('is isolated although it has an address from a router advertisement, whose origin kernels before 5.18 do not tell', async () => {
+    run('ip addr add 2001:db8:9::1/64 dev br0 mngtmpaddr')
+    await t.wantInPlace(...external)
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+  })
 
   test('with a program of another owner keeps that, and reports it', async () => {
     const program = loadProgram({ ...dropFrames, name: 'another' }) as Program

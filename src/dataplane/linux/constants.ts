@@ -122,11 +122,13 @@ export const IFA_LOCAL = 2
 export const IFA_BROADCAST = 4
 export const IFA_FLAGS = 8
 export const IFA_PROTO = 11
-/** Of addresses that the kernel derived from router advertisements. */
-export const IFAPROT_KERNEL_RA = 2
+/** Of IPv6 addresses; of IPv4 ones it means another thing. */
+export const IFA_F_TEMPORARY = 0x01
 export const IFA_F_NODAD = 0x02
 export const IFA_F_DADFAILED = 0x08
 export const IFA_F_PERMANENT = 0x80
+/** Of addresses that the kernel makes of router advertisements: it makes temporary ones beside them, where these are turned on. */
+export const IFA_F_MANAGETEMPADDR = 0x100
 export const IFA_F_NOPREFIXROUTE = 0x200
 
 export const RTMSG_LENGTH = 12

@@ -1,4 +1,4 @@
-import { formatIp } from '../../values/address.ts'
+import { formatIp, isIpv4 } from '../../values/address.ts'
 import { isOwned, type Link } from '../driver.ts'
 import { addressesOf, type HeldAddress, isLinkLocal } from './addresses.ts'
 import * as k from './constants.ts'
@@ -17,7 +17,17 @@ export function hostUseOf(bridge: Link, links: Links): string | null {
 
 /** Whether an operator or program set it: the kernel makes others by itself, or from router advertisements. */
 function isConfigured(address: HeldAddress): boolean {
-  return !isLinkLocal(address) && address.protocol !== k.IFAPROT_KERNEL_RA
+  return !isLinkLocal(address) && !isFromRouter(address)
+}
+
+/**
+ * Whether the kernel made it of a router advertisement, which any VM may send. Before 5.18 it tells the origin of none, and of temporary addresses
+ * never. A program that reads advertisements itself, as NetworkManager does, adds the route to the prefix itself.
+ */
+function isFromRouter({ ip, flags }: HeldAddress): boolean {
+  if (isIpv4(ip)) return false
+  const isAutomatic = (flags & (k.IFA_F_MANAGETEMPADDR | k.IFA_F_NOPREFIXROUTE)) === k.IFA_F_MANAGETEMPADDR
+  return isAutomatic || (flags & k.IFA_F_TEMPORARY) !== 0
 }
 
 /** Interfaces of the host with a temporary IPv6 address, from router advertisements or DHCP; not those of VMs and their VPNs. */
