@@ -128,6 +128,7 @@ describe('what we write, read by others', () => {
     expect(data).toMatchObject({ family: 10, prefixlen: 64, index: 5 })
     expect(attrs.flags).toEqual({ nodad: true, noprefixroute: true })
     expect(attrs.local).toEqual(attrs.address)
+    expect(attrs.rtPriority).toBe(20)
   })
 
   test('a fixed neighbour, and one that is answered for', () => {

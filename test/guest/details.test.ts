@@ -81,6 +81,16 @@ test.each(['key 5', 'csum', 'ttl 1', 'ttl inherit nopmtudisc', 'tos 4', 'dev lo'
   },
 )
 
+test('an address of ours that is not wanted goes, also one of which a kernel before 5.18 has kept no protocol; one of another program stays', async () => {
+  await t.wantInPlace(e.red, e.port())
+  t.dataplane.complete()
+  run('ip address add 10.0.9.1/24 dev tap1 noprefixroute')
+  run('ip address add 10.0.0.1/24 dev tap1 noprefixroute metric 20')
+  run('ip address add 2001:db8::1/64 dev tap1 noprefixroute metric 20')
+  await t.lab.until(() => !run('ip address show dev tap1').includes('metric 20'))
+  expect(run('ip address show dev tap1')).toContain('10.0.9.1/24')
+})
+
 test('routes of another program in the table of a VRF are reported as long as they are there', async () => {
   const reported = async () =>
     (await t.dataplane.vrfGaps()).filter((gap) => gap.startsWith('bvrf-1 forwards'))

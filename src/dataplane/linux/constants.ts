@@ -111,7 +111,7 @@ export const FOU_ENCAP_DIRECT = 1
 
 /** Marks owned addresses, proxies and routes; bagpipe-bgp marks its routes by the same number. */
 export const PROTOCOL = 19
-/** Of owned routes, so that owned and external routes to one prefix coexist. */
+/** Of owned routes, so that owned and external routes to one prefix coexist; it marks owned addresses, too. */
 export const METRIC = 20
 /** Of `unreachable` default routes, behind any other route (Documentation/networking/vrf.rst). */
 export const WORST_METRIC = 4278198272
@@ -121,6 +121,7 @@ export const IFA_ADDRESS = 1
 export const IFA_LOCAL = 2
 export const IFA_BROADCAST = 4
 export const IFA_FLAGS = 8
+export const IFA_RT_PRIORITY = 9
 export const IFA_PROTO = 11
 /** Of IPv6 addresses; of IPv4 ones it means another thing. */
 export const IFA_F_TEMPORARY = 0x01

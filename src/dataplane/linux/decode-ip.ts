@@ -1,6 +1,7 @@
 import type { Ip } from '../../values/address.ts'
 import type { ObservedEntry } from '../driver.ts'
 import type { Hop, NextHop, VrfRoute } from '../model.ts'
+import { isMarkedAddress } from './addresses.ts'
 import * as k from './constants.ts'
 import { linuxDefinitions } from './kinds/index.ts'
 import { NetlinkAttributes, type NetlinkMessage } from './message.ts'
@@ -19,7 +20,8 @@ export interface RawAddress {
   readonly device: string
   readonly ip: Ip
   readonly prefixLength: number
-  readonly protocol: number
+  /** Whether it has our mark. */
+  readonly marked: boolean
   /** IFA_F_*. */
   readonly flags: number
   /** Null where it has none. */
@@ -52,6 +54,7 @@ export function readAddress(
   let local = ''
   let address = ''
   let protocol = 0
+  let metric = 0
   let flags = bytes.readUInt8(start + 2)
   let broadcast: Ip | null = null
   const attributes = new NetlinkAttributes(bytes, start + k.IFADDRMSG_LENGTH, end)
@@ -59,11 +62,13 @@ export function readAddress(
     if (attributes.type === k.IFA_LOCAL) local = attributes.octets()
     else if (attributes.type === k.IFA_ADDRESS) address = attributes.octets()
     else if (attributes.type === k.IFA_PROTO) protocol = attributes.u8()
+    else if (attributes.type === k.IFA_RT_PRIORITY) metric = attributes.u32()
     else if (attributes.type === k.IFA_FLAGS) flags = attributes.u32()
     else if (attributes.type === k.IFA_BROADCAST) broadcast = attributes.octets() as Ip
   }
   const ip = (local === '' ? address : local) as Ip
-  const raw = { device, ip, prefixLength: bytes.readUInt8(start + 1), protocol, flags, broadcast }
+  const marked = isMarkedAddress({ protocol, metric, flags })
+  const raw = { device, ip, prefixLength: bytes.readUInt8(start + 1), marked, flags, broadcast }
   for (const read of addressReaders) return read(raw)
   return undefined
 }

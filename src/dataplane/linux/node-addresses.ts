@@ -6,10 +6,10 @@ import type { Links } from './links.ts'
 
 /** The node's own addresses: not those of VRFs and their ports, of owned interfaces, nor those found to be another machine's. */
 export function nodeAddresses(links: Links): InterfaceAddress[] {
-  return addressesOf(0).flatMap(({ index, ip, prefixLength, protocol, flags }) => {
+  return addressesOf(0).flatMap(({ index, ip, prefixLength, marked, flags }) => {
     const name = links.nameOf(index)
     const isDuplicate = (flags & k.IFA_F_DADFAILED) !== 0
-    if (protocol === k.PROTOCOL || isDuplicate || name === undefined || isForTenants(links, name)) return []
+    if (marked || isDuplicate || name === undefined || isForTenants(links, name)) return []
     return [{ ip, prefixLength }]
   })
 }

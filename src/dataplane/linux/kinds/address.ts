@@ -29,9 +29,8 @@ export const address: LinuxDefinition<PortAddress> = {
     return null
   },
   encodeRemoval,
-  readAddress({ device, ip, prefixLength, protocol, flags, broadcast }) {
+  readAddress({ device, ip, prefixLength, marked, flags, broadcast }) {
     const entry = { kind: 'address', device, ip, prefixLength } as const
-    const marked = protocol === k.PROTOCOL
     if (!isIpv4(ip) || (flags & k.IFA_F_NOPREFIXROUTE) !== 0) return { entry, marked }
     const isLeft = !marked && broadcast !== null
     return { entry: { ...entry, hasRoute: true }, marked, isStuck: true, ...(isLeft && { isLeft }) }
@@ -63,6 +62,7 @@ function encode(batch: Batch, entry: PortAddress, { index }: Pick<Target, 'index
   ifaddrmsg(batch.writer, entry, index)
   const flags = k.IFA_F_NOPREFIXROUTE | (isIpv4(entry.ip) ? 0 : k.IFA_F_NODAD)
   batch.writer.attributeU32(k.IFA_FLAGS, flags)
+  batch.writer.attributeU32(k.IFA_RT_PRIORITY, k.METRIC)
   batch.writer.attributeU8(k.IFA_PROTO, k.PROTOCOL)
   batch.end()
 }
