@@ -92,7 +92,6 @@ describe('heals', () => {
     ['learning of a VXLAN device', 'ip link set vx0 type vxlan learning'],
     ['the bridge going down and up, which drops all neighbours', 'ip link set br0 down'],
     ['the VXLAN device going down, which drops what is not static', 'ip link set vx0 down'],
-    ['all FDB entries flushed', 'bridge fdb flush dev vx0'],
     ['all neighbours flushed', 'ip neigh flush all nud noarp'],
     ['the alias of another instance of ours', 'ip link set vx0 alias chanter:other'],
     [
@@ -108,6 +107,16 @@ describe('heals', () => {
     run(command)
     await untilAllHold()
     expect(iproute.link('vx0')?.ifindex).toBe(ifindex)
+  })
+
+  test('all FDB entries flushed', async () => {
+    try {
+      run('bridge fdb flush dev vx0')
+    } catch {
+      // before 6.7 Linux does that in a bridge alone
+      run('bridge fdb flush dev vx0 master')
+    }
+    await untilAllHold()
   })
 
   test('an external device that was renamed and named back', async () => {

@@ -29,6 +29,8 @@ let dataplane: Reconciler
 async function begin(options: Parameters<Lab['restart']>[0]): Promise<void> {
   ;[lab, dataplane] = await programmedLab(everything, options)
   dataplane.complete()
+  // the kernel notices late that it has no carrier
+  await lab.until(() => run('ip link show tap1').includes('state DOWN'))
 }
 
 afterEach(() => {
