@@ -101,6 +101,10 @@ async function refuses(request: object, code: number, words: string): Promise<vo
   const answer = await node.attach(request)
   expect(answer).toMatch(new RegExp(`^${code} `))
   expect(answer).toContain(words)
+  await lab.eventually('the kernel is as it was', async () => {
+    const seen = kernelState()
+    return seen === before ? { value: seen } : { seen }
+  })
   expect(await calmState()).toBe(before)
   expect(await node.faults()).toEqual([])
   expect(node.reconciler.statuses.unremovedCount()).toBe(0)

@@ -45,7 +45,7 @@ describe('in an external bridge', () => {
     await lab.calm()
     expect(dataplane.drift.summary().count).toBe(0)
     const before = fdb()
-    expect(before.match(/extern_learn sticky/g)).toHaveLength(count + 1)
+    expect(before.match(/dev \S+ extern_learn sticky/g)).toHaveLength(count + 1)
     run(command)
     await eventually('as before', async () => (fdb() === before ? { value: null } : { seen: 'another FDB' }))
     await lab.calm()
