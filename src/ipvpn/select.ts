@@ -1,3 +1,4 @@
+import { isSrv6Service } from '../bgp/attribute/tlv-attributes.ts'
 import { DEFAULT_LOCAL_PREF, TunnelType } from '../bgp/constants.ts'
 import { VPNV4, VPNV6 } from '../bgp/family.ts'
 import type { Prefix } from '../bgp/nlri/prefix.ts'
@@ -33,12 +34,14 @@ export type Outcome =
 const MAX_PATHS = 128
 
 /** Why a route is not used for forwarding; null when it is used. */
-export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectionContext): string | null {
+export function unusable(route: VpnRoute, context: RouteSelectionContext): string | null {
+  const { nlri, set, source } = route
   const { nextHop } = set
   if (nextHop === null) return 'no next hop'
   if (context.isGateway(nlri)) return "the gateway's IP address"
+  const unlabelled = whyUnlabelled(route)
+  if (unlabelled !== null) return unlabelled
   const label = labelOf(nlri.label)
-  if (label < FIRST_LABEL) return `label ${label} is reserved`
   if (nextHop === context.address && source.peer === null) {
     const destination = context.destinationOf(label, nlri.ip)
     return destination === undefined ? `label ${label} is of no endpoint here` : null
@@ -51,6 +54,14 @@ export function unusable({ nlri, set, source }: VpnRoute, context: RouteSelectio
   if (context.tunnels && isIpv4(nextHop) !== isIpv4(context.address))
     return `next hop is ${isIpv4(nextHop) ? 'IPv4, our tunnels start at IPv6' : 'IPv6, our tunnels start at IPv4'}`
   return null
+}
+
+/** Why no packet can have the label of a route; null where it can. */
+export function whyUnlabelled({ nlri, set }: VpnRoute): string | null {
+  const { prefixSid } = set.attributes
+  if (prefixSid !== null && isSrv6Service(prefixSid)) return 'its packets go by an SRv6 SID, not by a label'
+  const label = labelOf(nlri.label)
+  return label < FIRST_LABEL ? `label ${label} is reserved` : null
 }
 
 /** The tunnel types of a route; a route without any accepts every transport that carries labels. */

@@ -5,7 +5,7 @@ import {
   routeTargetRecord,
 } from '../bgp/values/extended-community.ts'
 import type { TunnelEnds } from '../values/tunnel-ends.ts'
-import type { VpnRoute } from './select.ts'
+import { type VpnRoute, whyUnlabelled } from './select.ts'
 
 /** A route that may be re-advertised, and the route targets of its earlier advertisements, as records. */
 export interface Trail {
@@ -38,11 +38,13 @@ export function chooseTrail(
 }
 
 /**
- * Whether packets can follow a route: a route of a peer whose next hop has no tunnel would attract traffic that is dropped, and
- * one with our own address is our own advertisement coming back (RFC 4271 §6.3).
+ * Whether packets can follow a route: a route of a peer whose next hop has no tunnel, or without a label, would attract traffic
+ * that is dropped, and one with our own address is our own advertisement coming back (RFC 4271 §6.3).
  */
-function leadsElsewhere({ set, source }: VpnRoute, ends: Pick<TunnelEnds, 'whyNot'>): boolean {
-  return set.nextHop !== null && (source.peer === null || ends.whyNot(set.nextHop) === null)
+function leadsElsewhere(route: VpnRoute, ends: Pick<TunnelEnds, 'whyNot'>): boolean {
+  const { nextHop } = route.set
+  if (nextHop === null || whyUnlabelled(route) !== null) return false
+  return route.source.peer === null || ends.whyNot(nextHop) === null
 }
 
 function recordOf({ set }: VpnRoute): ExtendedCommunity[] {

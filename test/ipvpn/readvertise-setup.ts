@@ -119,7 +119,7 @@ beforeEach(() => {
 export async function receive(
   prefix: string,
   communities = [SERVERS],
-  { nextHop = '10.77.0.9', rd = 1, by = reflector } = {},
+  { nextHop = '10.77.0.9', rd = 1, label = 30, by = reflector } = {},
 ): Promise<() => Promise<void>> {
   const { ip: address, prefixLength: length } = parseInterfaceAddress(prefix)!
   const family = isIpv4(address) ? VPNV4 : VPNV6
@@ -128,7 +128,7 @@ export async function receive(
   sources.set(name, source)
   const nlri = {
     rd: ipv4Rd(ip('10.77.0.9'), rd),
-    label: mplsField(30),
+    label: mplsField(label),
     ip: maskPrefix(address, length),
     length,
   }

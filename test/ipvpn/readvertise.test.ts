@@ -204,6 +204,7 @@ describe('nothing goes round', () => {
     ['had one before', [SERVERS, routeTargetRecord(CLIENTS)], {}],
     ['says that it is from this machine', [SERVERS], { nextHop: A }],
     ['has a next hop that no tunnel ends at', [SERVERS], { nextHop: '224.0.0.9' }],
+    ['has a reserved label', [SERVERS], { label: 3 }],
     ['has been through too much', [SERVERS, ...many(128)], {}],
   ])('that %s', async (_what, communities, changes) => {
     await attach(a, left())

@@ -4,9 +4,17 @@ import { VPNV4 } from '../../src/bgp/family.ts'
 import { Rib } from '../../src/bgp/rib/rib.ts'
 import { newSource } from '../../src/bgp/rib/route.ts'
 import { hashSortOrder } from '../../src/bgp/values/extended-community.ts'
+import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
-import { choosePaths, isVpnRoute, type VpnRoute, whyNotChosen } from '../../src/ipvpn/select.ts'
+import {
+  choosePaths,
+  isVpnRoute,
+  type VpnRoute,
+  whyNotChosen,
+  whyUnlabelled,
+} from '../../src/ipvpn/select.ts'
 import { formatIp } from '../../src/values/address.ts'
+import type { Octets } from '../../src/values/bytes.ts'
 import { ip, rt } from '../support/speakers.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -25,9 +33,10 @@ beforeEach(() => {
 })
 
 /** The route of provider edge n to one prefix, as a peer passes it on. */
-function route(n: number, changes: Partial<Attributes> = {}): VpnRoute {
+function route(n: number, changes: Partial<Attributes> = {}, label = 16): VpnRoute {
   const attributes = { ...noAttributes(), extendedCommunities: [rt('64512:10')], ...changes }
-  const nlri = { ip: ip('10.0.0.0'), length: 24, rd: ipv4Rd(ip(`10.77.${n >> 8}.${n & 0xff}`), 1), label: 16 }
+  const rd = ipv4Rd(ip(`10.77.${n >> 8}.${n & 0xff}`), 1)
+  const nlri = { ip: ip('10.0.0.0'), length: 24, rd, label: mplsField(label) }
   const nextHop = ip(`10.77.${n >> 8}.${n & 0xff}`)
   rib.advertise(source, VPNV4, nlri, 0, rib.pool.originated(attributes, nextHop))
   const added = [...rib.best(VPNV4)].at(-1)!
@@ -61,4 +70,15 @@ describe('the paths to a prefix', () => {
     expect(whyNotChosen(routes[128]!, paths)).toBe('there are already 128 paths')
     expect(whyNotChosen(routes[0]!, [])).toBe('a local endpoint wins')
   })
+})
+
+test('a route of an SRv6 service, or with a reserved label, has no label to send with', () => {
+  const sid = [{ type: 5, value: '' as Octets }]
+  const index = [{ type: 1, value: '' as Octets }]
+  expect(whyUnlabelled(route(1, { prefixSid: sid }, 4096))).toBe(
+    'its packets go by an SRv6 SID, not by a label',
+  )
+  expect(whyUnlabelled(route(1, { prefixSid: index }, 4096))).toBeNull()
+  expect(whyUnlabelled(route(1, {}, 16))).toBeNull()
+  expect(whyUnlabelled(route(1, {}, 15))).toBe('label 15 is reserved')
 })

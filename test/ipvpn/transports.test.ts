@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { TunnelType } from '../../src/bgp/constants.ts'
 import { VPNV4 } from '../../src/bgp/family.ts'
 import { encapsulation } from '../../src/bgp/values/extended-community.ts'
+import type { Octets } from '../../src/values/bytes.ts'
 import type { TestNode } from '../support/node.ts'
 import { ip } from '../support/speakers.ts'
 import {
@@ -52,6 +53,28 @@ describe('an IPv6 underlay', () => {
     expect(tunnel).toMatch(/^mpls---\w{8} in gre from 2001:db8:77::11 to 2001:db8:77::12$/)
     expect(routes(a)).toHaveLength(2)
   })
+})
+
+/** By FRR 8.4, which puts the function of the SID 2001:db8:1:1:100:: into the label field of its routes. */
+const SRV6_SERVICE = [
+  {
+    type: 5,
+    value: Buffer.from(
+      '0001001e0020010db800010001000000000000000000ffff00010006281810001040',
+      'hex',
+    ).toString('latin1') as Octets,
+  },
+]
+
+test('a route of an SRv6 service has no label (RFC 9252 §4): it is not used, and takes no traffic from one that has', async () => {
+  await a.attach(request('192.168.10.1/24'))
+  const withdraw = receive('10.9.0.0/16', B, 4096, { communities: [], prefixSid: SRV6_SERVICE })
+  expect(routes(a)).toEqual(['192.168.10.1/32 in bvrf-1 by tap1'])
+  receive('10.9.0.0/16', C, 31)
+  const used = ['10.9.0.0/16 in bvrf-1 by mpls0 via 10.77.0.13 label 31', '192.168.10.1/32 in bvrf-1 by tap1']
+  expect(routes(a)).toEqual(used)
+  withdraw()
+  expect(routes(a)).toEqual(used)
 })
 
 describe('MPLS in GRE', () => {

@@ -1,4 +1,5 @@
 import { beforeEach } from 'vitest'
+import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { formatAttributes } from '../../src/bgp/attribute/index.ts'
 import { TunnelType } from '../../src/bgp/constants.ts'
 import { VPNV4, VPNV6 } from '../../src/bgp/family.ts'
@@ -6,7 +7,11 @@ import { nlriCodec } from '../../src/bgp/nlri/index.ts'
 import { maskPrefix } from '../../src/bgp/nlri/prefix.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { encapsulation, hashSortOrder } from '../../src/bgp/values/extended-community.ts'
+import {
+  type ExtendedCommunity,
+  encapsulation,
+  hashSortOrder,
+} from '../../src/bgp/values/extended-community.ts'
 import { mplsField } from '../../src/bgp/values/label.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { isIpv4, parseInterfaceAddress } from '../../src/values/address.ts'
@@ -84,7 +89,19 @@ export function receive(
   prefix: string,
   nextHop: string,
   label: number,
-  { order = 0, localPref = 100, communities = MPLS, rd = 1 } = {},
+  {
+    order = 0,
+    localPref = 100,
+    communities = MPLS,
+    rd = 1,
+    prefixSid = null,
+  }: {
+    order?: number
+    localPref?: number
+    communities?: readonly ExtendedCommunity[]
+    rd?: number
+    prefixSid?: Attributes['prefixSid']
+  } = {},
 ): () => void {
   const { ip: address, prefixLength: length } = parseInterfaceAddress(prefix)!
   const family = isIpv4(address) ? VPNV4 : VPNV6
@@ -95,7 +112,7 @@ export function receive(
     source,
     family,
     nlri,
-    { extendedCommunities: [...communities, hashSortOrder(order), RED], localPref },
+    { extendedCommunities: [...communities, hashSortOrder(order), RED], localPref, prefixSid },
     ip(nextHop),
   )
   clock.advance(2000)

@@ -34,12 +34,12 @@ export const tunnelEncapsulation: AttributeCodec<'tunnelEncapsulation', readonly
 }
 
 /** RFC 8669 §3, RFC 9252 §2. */
-const PrefixSidTlv = { LabelIndex: 1, OriginatorSrgb: 3 } as const
+const PrefixSidTlv = { LabelIndex: 1, OriginatorSrgb: 3, Srv6L3Service: 5 } as const
 
 const PREFIX_SID_TLVS: Readonly<Record<number, string>> = {
   [PrefixSidTlv.LabelIndex]: 'label index',
   [PrefixSidTlv.OriginatorSrgb]: 'originator SRGB',
-  5: 'SRv6 L3 service',
+  [PrefixSidTlv.Srv6L3Service]: 'SRv6 L3 service',
   6: 'SRv6 L2 service',
 }
 
@@ -61,6 +61,11 @@ export const prefixSid: AttributeCodec<'prefixSid', readonly Tlv[]> = {
   },
   format: formatTlvs,
   describe: (tlvs) => describeTlvs(tlvs, 'tlv', (type) => PREFIX_SID_TLVS[type] ?? String(type)),
+}
+
+/** Whether the routes are of an SRv6 service: their label field is part of the SID, or means nothing (RFC 9252 §4). */
+export function isSrv6Service(tlvs: readonly Tlv[]): boolean {
+  return tlvs.some(({ type }) => type === PrefixSidTlv.Srv6L3Service)
 }
 
 function readTlvs(r: Reader, readType: (r: Reader) => number, check: (tlv: Tlv) => void): Tlv[] {
