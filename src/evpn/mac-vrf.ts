@@ -1,5 +1,6 @@
 import { EVPN } from '../bgp/family.ts'
 import { type Importer, Imports, sameTargets } from '../bgp/imports.ts'
+import { mobilityOf } from '../bgp/rib/best-path.ts'
 import { localSource, type Route, type Source } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import type { RouteTarget } from '../bgp/values/extended-community.ts'
@@ -14,7 +15,7 @@ import type { EvpnEndpoint } from './endpoint.ts'
 import { FloodList } from './flood-list.ts'
 import type { Gateway, MacVrfForwarding } from './forwarding.ts'
 import { Mobility, type MobilityOptions } from './mobility.ts'
-import { isMacRoute, isMulticastRoute, type MacRoute, mobilityOf } from './select.ts'
+import { isMacRoute, isMulticastRoute, type MacRoute } from './select.ts'
 
 export interface MacVrfConfig {
   /** The id that agents use for it. */

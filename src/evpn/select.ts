@@ -3,14 +3,9 @@ import { TunnelType } from '../bgp/constants.ts'
 import type { MacIpRoute } from '../bgp/nlri/evpn/type2.ts'
 import type { InclusiveMulticastRoute } from '../bgp/nlri/evpn/type3.ts'
 import type { AttributeSet } from '../bgp/rib/attribute-pool.ts'
-import { localPrefOf } from '../bgp/rib/best-path.ts'
+import { localPrefOf, mobilityOf } from '../bgp/rib/best-path.ts'
 import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
-import {
-  encapsulationOf,
-  isDefaultGateway,
-  type MacMobility,
-  macMobilityOf,
-} from '../bgp/values/extended-community.ts'
+import { encapsulationOf, isDefaultGateway } from '../bgp/values/extended-community.ts'
 import { formatIp, type Ip, isIpv4, isUnspecified, whyNoHost } from '../values/address.ts'
 import { compareOctets } from '../values/bytes.ts'
 import { isGroupMac } from '../values/mac.ts'
@@ -43,8 +38,6 @@ export interface MacSelectionContext {
   /** Gateways of the instance that are this node itself. */
   readonly gateways: readonly Pick<Gateway, 'mac' | 'ips'>[]
 }
-
-const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
 
 /** Why a MAC/IP route is not used for forwarding; null when it is used. */
 export function unusableMac(route: MacRoute, { vtep, ends, gateways }: MacSelectionContext): string | null {
@@ -121,14 +114,6 @@ function hasVxlan({ attributes }: AttributeSet): boolean {
     attributes.extendedCommunities?.some((community) => encapsulationOf(community) === TunnelType.Vxlan) ===
     true
   )
-}
-
-export function mobilityOf({ attributes }: AttributeSet): MacMobility {
-  for (const community of attributes.extendedCommunities ?? []) {
-    const mobility = macMobilityOf(community)
-    if (mobility !== undefined) return mobility
-  }
-  return NOT_MOVED
 }
 
 interface MacCriterion {

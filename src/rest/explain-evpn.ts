@@ -1,5 +1,6 @@
 import type { ExplainedEvpn } from '../api/explain.ts'
 import { EVPN } from '../bgp/family.ts'
+import { mobilityOf } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { formatRouteTarget } from '../bgp/values/extended-community.ts'
@@ -14,14 +15,7 @@ import {
   type MacRouteOutcome,
 } from '../evpn/explain.ts'
 import type { MacVrf } from '../evpn/mac-vrf.ts'
-import {
-  floodEnd,
-  isMacRoute,
-  isMulticastRoute,
-  type MacRoute,
-  type MulticastRoute,
-  mobilityOf,
-} from '../evpn/select.ts'
+import { floodEnd, isMacRoute, isMulticastRoute, type MacRoute, type MulticastRoute } from '../evpn/select.ts'
 import { formatIp } from '../values/address.ts'
 import { formatMac, isGroupMac } from '../values/mac.ts'
 import type { EvpnVpnInstance } from '../vpn/instance.ts'

@@ -3,6 +3,7 @@ import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { whyBetter } from '../../src/bgp/rib/best-path.ts'
 import { localSource, type Route, type Source } from '../../src/bgp/rib/route.ts'
+import { macMobility } from '../../src/bgp/values/extended-community.ts'
 import { advertise, clock, mac, peer, rib, setOf, startRib } from './rib-setup.ts'
 
 describe('between routes that', () => {
@@ -20,6 +21,9 @@ describe('between routes that', () => {
       return [...rib.best(EVPN)][0]!.source.name
     })
   const path = (...asns: number[]) => ({ asPath: [{ type: 2, asns }] })
+  const moved = (sequence: number, sticky = false) => ({
+    extendedCommunities: [macMobility({ sticky, sequence })],
+  })
   const external = (number: number): Source => peer(number, { internal: false, as: 1 })
 
   test.each<[string, readonly [Source, Partial<Attributes>], readonly [Source, Partial<Attributes>]]>([
@@ -30,6 +34,10 @@ describe('between routes that', () => {
       [peer(2), { localPref: 101 }],
       [peer(1), { localPref: null }],
     ],
+    ['have moved the highest sequence counts', [peer(2), moved(2)], [peer(1), moved(1)]],
+    ['have moved it counts, with a longer AS_PATH', [peer(2), { ...moved(1), ...path(7) }], [peer(1), {}]],
+    ['are sticky they count', [peer(2), moved(0, true)], [peer(1), moved(5)]],
+    ['differ in LOCAL_PREF a move counts less', [peer(2), { localPref: 101 }], [peer(1), moved(5)]],
     ['differ in AS_PATH the shorter counts', [peer(2), {}], [peer(1), path(7)]],
     ['differ in ORIGIN the lower counts', [peer(2), { origin: 1 }], [peer(1), { origin: 2 }]],
     ['differ in MED the lower counts', [peer(2), { multiExitDisc: 5 }], [peer(1), { multiExitDisc: 6 }]],

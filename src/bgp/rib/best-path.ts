@@ -2,6 +2,9 @@ import { compareOctets } from '../../values/bytes.ts'
 import { asPathLength } from '../attribute/as-path.ts'
 import { AsSegmentType } from '../attribute/attributes.ts'
 import { DEFAULT_LOCAL_PREF, Origin } from '../constants.ts'
+import { EVPN } from '../family.ts'
+import { type MacMobility, macMobilityOf } from '../values/extended-community.ts'
+import type { AttributeSet } from './attribute-pool.ts'
 import { isLeastPreferred, type Route } from './route.ts'
 
 interface Criterion {
@@ -10,11 +13,16 @@ interface Criterion {
   compare(a: Route, b: Route): number
 }
 
-/** The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. IGP costs to next hops are unknown here. */
+/**
+ * The decision process of RFC 4271 §9.1.2 with RFC 4456 §9 and RFC 9494 §4.3, for routes of one NLRI. IGP costs to next hops are unknown here.
+ * Where VTEPs share a route distinguisher, the routes of a MAC address that moves are of one NLRI: the latest counts (RFC 7432 §15).
+ */
 const CRITERIA: readonly Criterion[] = [
   { name: 'not stale', compare: (a, b) => Number(isLeastPreferred(b)) - Number(isLeastPreferred(a)) },
   { name: 'our own route', compare: (a, b) => own(a) - own(b) },
   { name: 'higher LOCAL_PREF', compare: (a, b) => localPrefOf(a) - localPrefOf(b) },
+  { name: 'sticky', compare: (a, b) => sticky(a) - sticky(b) },
+  { name: 'higher mobility sequence', compare: (a, b) => sequence(a) - sequence(b) },
   { name: 'shorter AS_PATH', compare: (a, b) => pathLength(b) - pathLength(a) },
   { name: 'lower ORIGIN', compare: (a, b) => origin(b) - origin(a) },
   {
@@ -31,6 +39,8 @@ const CRITERIA: readonly Criterion[] = [
 const own = ({ source }: Route): number => Number(source.peer === null)
 /** The LOCAL_PREF of a route; the default for a route without (RFC 4271 §9.1.1). */
 export const localPrefOf = ({ set }: Route): number => set.attributes.localPref ?? DEFAULT_LOCAL_PREF
+const sticky = (route: Route): number => Number(route.family === EVPN && mobilityOf(route.set).sticky)
+const sequence = (route: Route): number => (route.family === EVPN ? mobilityOf(route.set).sequence : 0)
 const pathLength = ({ set }: Route): number => asPathLength(set.attributes.asPath ?? [])
 const origin = ({ set }: Route): number => set.attributes.origin ?? Origin.Incomplete
 const med = ({ set }: Route): number => set.attributes.multiExitDisc ?? 0
@@ -39,6 +49,16 @@ const identifier = ({ set, source }: Route): number =>
   set.attributes.originatorId ?? source.peer?.identifier ?? 0
 const clusters = ({ set }: Route): number => set.attributes.clusterList?.length ?? 0
 const address = ({ source }: Route): string => source.peer?.address ?? ''
+
+const NOT_MOVED: MacMobility = { sticky: false, sequence: 0 }
+
+export function mobilityOf({ attributes }: AttributeSet): MacMobility {
+  for (const community of attributes.extendedCommunities ?? []) {
+    const mobility = macMobilityOf(community)
+    if (mobility !== undefined) return mobility
+  }
+  return NOT_MOVED
+}
 
 function neighbourAs({ set }: Route): number | undefined {
   const first = set.attributes.asPath?.[0]
