@@ -13,6 +13,7 @@ import { VPN_TYPES } from '../vpn/request.ts'
 import { dummyInstances, forwardedInstances } from './dummy-instances.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
+import { lostRoutes } from './lost-routes.ts'
 import { notPassedOn } from './not-passed-on.ts'
 import { receiveOnly, silencedPorts } from './receive-only.ts'
 import { unconfirmed } from './unconfirmed.ts'
@@ -184,6 +185,7 @@ function problemsOf(
   problems.push(...notPassedOn(speaker))
   if (services !== null && kernel !== null) {
     problems.push(
+      ...lostRoutes(speaker, services.vpns),
       ...lacks(services),
       ...dummyInstances(services),
       ...unservedFallbacks(services),

@@ -86,7 +86,7 @@ describe('routes that stay out', () => {
     expect(dropped()).toEqual([])
     const [origin, , localPref] = WELL_KNOWN.match(/^(.{8})(.{6})(.*)$/)!.slice(1)
     send(peer, update(reach(tagged(1)) + origin + path + localPref + attributes + TARGET))
-    expect([...routesIn().dropped].map((one) => one.reason)).toEqual([`our own route came back: ${reason}`])
+    expect([...routesIn().dropped].map((one) => one.reason)).toEqual([`taken for a loop: ${reason}`])
     expect(routesIn().counters.looped).toBe(1)
     expect([...speaker.rib.best(EVPN)]).toEqual([])
   })

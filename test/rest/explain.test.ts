@@ -214,10 +214,10 @@ describe('routes that are not in the RIB', () => {
       {
         source: `BGP-${REFLECTOR}`,
         route: expect.stringContaining(MAC),
-        reason: 'our own route came back: ORIGINATOR_ID is ours',
+        reason: 'taken for a loop: ORIGINATOR_ID is ours',
       },
     ])
-    expect(explanationText(answer)).toContain('which is not kept: our own route came back')
+    expect(explanationText(answer)).toContain('which is not kept: taken for a loop')
     expect((await explain('02:00:00:00:99:02')).dropped).toEqual([])
     reflector.withdraw(source, EVPN, nlri)
     clock.advance(2000)

@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { AsSegmentType } from '../../src/bgp/attribute/attributes.ts'
+import { TunnelType } from '../../src/bgp/constants.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
+import { encapsulation } from '../../src/bgp/values/extended-community.ts'
+import { ipv4ToNumber } from '../../src/values/address.ts'
 import { TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
-import { macRoute, rt } from '../support/speakers.ts'
+import { ip, macRoute, rt } from '../support/speakers.ts'
 import { dummyDrivers } from '../support/test-server.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { began, clock, get, OURS, one, serve, settled, THEIRS, two } from './status-setup.ts'
@@ -65,6 +69,41 @@ describe('GET /status', () => {
     one.speaker.withdraw(source, EVPN, nlri)
     clock.advance(1000)
     expect((await get('/status')).problems).toEqual([])
+  })
+
+  test.each([
+    [
+      'AS_PATH holds our AS; give each node its own my_as, or have the peer replace AS 64512 (as-override)',
+      { asPath: [{ type: AsSegmentType.Sequence, asns: [65000, 64512] }] },
+    ],
+    [
+      'ORIGINATOR_ID is ours; another node has the router_id 10.77.0.11 too: give it its own',
+      { originatorId: ipv4ToNumber(ip(OURS)) },
+    ],
+  ])('names routes of other nodes that are taken for our own: %s', async (why, attributes) => {
+    await settled()
+    const problems = async () => (await get('/status')).problems
+    const source = localSource('EVI-1')
+    const advertise = (mac: string, nextHop: string, target: string) => {
+      const extendedCommunities = [encapsulation(TunnelType.Vxlan), rt(target)]
+      const nlri = macRoute(nextHop, mac, null)
+      two.speaker.originate(source, EVPN, nlri, { ...attributes, extendedCommunities }, ip(nextHop))
+      clock.advance(1000)
+      return nlri
+    }
+    advertise('02:00:00:00:01:01', OURS, '64512:10')
+    advertise('02:00:00:00:09:02', '10.77.0.13', '64512:11')
+    expect(await problems()).toEqual([])
+    const nlri = advertise('02:00:00:00:09:01', '10.77.0.13', '64512:10')
+    expect(await problems()).toEqual([
+      expect.stringMatching(
+        `peer ${THEIRS}: 1 routes of other nodes are not used, such as evpn:macadv:.* by 10.77.0.13: taken for a loop: `,
+      ),
+    ])
+    expect((await problems())[0]).toContain(why)
+    two.speaker.withdraw(source, EVPN, nlri)
+    clock.advance(1000)
+    expect(await problems()).toEqual([])
   })
 
   test('shows refusals of the kernel', async () => {

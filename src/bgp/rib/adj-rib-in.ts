@@ -9,7 +9,8 @@ import { isOpaque } from '../nlri/evpn/index.ts'
 import type { Nlri } from '../nlri/index.ts'
 import type { Membership } from '../nlri/route-target.ts'
 import type { Negotiated } from '../session/negotiate.ts'
-import { DroppedRoutes } from './dropped-routes.ts'
+import { isRouteTarget } from '../values/extended-community.ts'
+import { DroppedRoutes, type RouteLoop } from './dropped-routes.ts'
 import type { Rib } from './rib.ts'
 import { beginGeneration, beginSession, onMembershipGone, routeCountOf, type Source } from './route.ts'
 import { RouteChanges } from './route-changes.ts'
@@ -199,13 +200,13 @@ export class AdjRibIn {
     this.counters.unwanted += list.ignored
     if (!this.options.isAccepted) {
       this.counters.rejected += nlri.length
-      return this.drop(list, 'no policy lets routes of its AS in (RFC 8212)')
+      return this.drop(list, update, 'no policy lets routes of its AS in (RFC 8212)', null)
     }
-    const loop = this.whyLoop(update)
+    const loop = this.loopOf(update)
     if (loop !== null) {
       this.counters.looped += nlri.length
       this.withdrawAll(list)
-      return this.drop(list, loop)
+      return this.drop(list, update, LOOP_REASONS[loop], loop)
     }
     // Equal octets may leave different tunnels, depending on the family (RFC 9012 §13).
     const tunnels = update.attributes.tunnelEncapsulation === null ? '' : `${family} `
@@ -220,24 +221,32 @@ export class AdjRibIn {
     }
   }
 
-  private drop({ family, nlri, pathIds }: MpReach, reason: string): void {
+  private drop(list: MpReach, { attributes }: Update, reason: string, loop: RouteLoop | null): void {
+    const { family, nlri, pathIds, nextHop } = list
+    const set = { nextHop, routeTargets: attributes.extendedCommunities?.filter(isRouteTarget) ?? [] }
     for (let i = 0; i < nlri.length; i++)
       this.dropped.add(this.rib.keyOf(family, nlri[i]!), pathIds?.[i] ?? 0, {
         family,
         nlri: nlri[i]!,
+        set,
         reason,
+        loop,
       })
   }
 
-  /** Why it is a looped route of ours (RFC 4271 §9.1.2, RFC 4456 §8); null when it is not. */
-  private whyLoop({ attributes }: Update): string | null {
+  /** What of ours a route has that makes it a loop; null where it is none. */
+  private loopOf({ attributes }: Update): RouteLoop | null {
     const { as, identifier, clusterId } = this.options
-    if (attributes.originatorId === identifier) return 'our own route came back: ORIGINATOR_ID is ours'
-    if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true)
-      return 'our own route came back: CLUSTER_LIST holds our cluster'
-    const holdsUs = attributes.asPath?.some(({ asns }) => asns.includes(as)) === true
-    return holdsUs ? 'our own route came back: AS_PATH holds our AS' : null
+    if (attributes.originatorId === identifier) return 'ORIGINATOR_ID'
+    if (clusterId !== null && attributes.clusterList?.includes(clusterId) === true) return 'CLUSTER_LIST'
+    return attributes.asPath?.some(({ asns }) => asns.includes(as)) === true ? 'AS_PATH' : null
   }
+}
+
+const LOOP_REASONS: Readonly<Record<RouteLoop, string>> = {
+  ORIGINATOR_ID: 'taken for a loop: ORIGINATOR_ID is ours',
+  CLUSTER_LIST: 'taken for a loop: CLUSTER_LIST holds our cluster',
+  AS_PATH: 'taken for a loop: AS_PATH holds our AS',
 }
 
 /** The context in which equal octets mean equal attributes. */

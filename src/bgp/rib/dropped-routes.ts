@@ -1,12 +1,19 @@
 import type { Family } from '../family.ts'
 import type { Nlri } from '../nlri/index.ts'
+import type { AttributeSet } from './attribute-pool.ts'
 
 /** A rejected route: a peer advertises it and it stays out of the RIB. */
 export interface DroppedRoute {
   readonly family: Family
   readonly nlri: Nlri
+  readonly set: Pick<AttributeSet, 'nextHop' | 'routeTargets'>
   readonly reason: string
+  /** What makes it a loop; null where it was rejected for another reason. */
+  readonly loop: RouteLoop | null
 }
+
+/** What of ours a looped route has (RFC 4271 §9.1.2, RFC 4456 §8). */
+export type RouteLoop = 'AS_PATH' | 'ORIGINATOR_ID' | 'CLUSTER_LIST'
 
 /** How many are kept for display, the latest; their size is limited too, since peers choose it. */
 const CAPACITY = 1000

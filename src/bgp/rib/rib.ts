@@ -210,7 +210,7 @@ export class Rib {
   }
 
   /** Where the routes of an NLRI's key lead to; its key is written then. */
-  private find(family: Family, nlri: Nlri): Destination | undefined {
+  find(family: Family, nlri: Nlri): Destination | undefined {
     return this.table(family).find(this.writtenKey(family, nlri))
   }
 
