@@ -80,6 +80,9 @@ export const explanation = z.strictObject({
   routes: count.describe('routes for the address in the RIB'),
   reflected: list(reflected).optional().describe('of a reflector, which has no VPN instances'),
   not_shown: count.optional(),
+  unused: list(route)
+    .optional()
+    .describe('IP prefix routes of EVPN that an instance imports and does not use'),
   filtered_by: list(z.string()).describe(
     'peers that send only routes of the targets that this node asks for',
   ),

@@ -9,13 +9,23 @@ import { entryText } from './status-text.ts'
 import { formatColumns } from './table.ts'
 
 export function explanationText(explanation: Explanation): string {
-  const { address, routes, instances, filtered_by, quarantined, dropped, malformed } = explanation
+  const {
+    address,
+    routes,
+    instances,
+    unused = [],
+    filtered_by,
+    quarantined,
+    dropped,
+    malformed,
+  } = explanation
   return [
     ...(explanation.reflected?.length
       ? explanation.reflected.map(reflectedText)
       : instances.length === 0
-        ? [nowhere(address, routes)]
+        ? [nowhere(address, routes, unused.length)]
         : instances.map(instanceText)),
+    ...unused.map((route) => rowOf(route, route.route_targets.join(' ')).join('  ')),
     ...(routes === 0 ? filtered_by.map((peer) => filterText(peer, address)) : []),
     ...dropped.map(
       ({ source, route, reason }) => `${source} advertised ${route}, which is not kept: ${reason}`,
@@ -30,7 +40,8 @@ export function explanationText(explanation: Explanation): string {
   ].join('\n')
 }
 
-function nowhere(address: string, routes: number): string {
+function nowhere(address: string, routes: number, unused: number): string {
+  if (unused > 0) return `${address} is not attached here, and no instance uses a route for it`
   return routes === 0
     ? `${address} is not attached here, and no peer has a route for it that some instance here asks for`
     : `${address} is not attached here; there are routes for it, and no instance to import them`

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { RequestError } from '../api/errors.ts'
-import type { Explanation } from '../api/explain.ts'
+import type { ExplainedRoute, Explanation } from '../api/explain.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { BgpPeer } from '../bgp/bgp-peer.ts'
 import { nlriCodec } from '../bgp/nlri/index.ts'
 import { formatPrefix, maskPrefix, type Prefix } from '../bgp/nlri/prefix.ts'
 import type { DroppedRoute } from '../bgp/rib/dropped-routes.ts'
+import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { concerns, type MacOrIp } from '../evpn/explain.ts'
 import { covers } from '../ipvpn/explain.ts'
@@ -15,7 +16,7 @@ import type { VpnInstance } from '../vpn/instance.ts'
 import { explainEvpn, explainFloods, floodChains, isFlooded, isInvolved, macChains } from './explain-evpn.ts'
 import { explainReflected, ipPrefixChains } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
-import { MAX_STRANGERS } from './explained.ts'
+import { MAX_STRANGERS, showOutcome } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
 import { readQuery } from './query.ts'
 import { serve } from './serve.ts'
@@ -78,8 +79,7 @@ async function explained(
   }
   if (instance !== undefined)
     throw new RequestError('PARAMETER_UNSUPPORTED', "'instance': there are no VPN instances here")
-  const inInstances = Object.values(await chainsFor(subject, speaker)).flat()
-  const chains = [...inInstances, ...('mac' in subject ? [] : await ipPrefixChains(subject, speaker))]
+  const chains = Object.values(await chainsFor(subject, speaker)).flat()
   return { instances: [], routes: chains.length, ...explainReflected(chains, speaker) }
 }
 
@@ -91,6 +91,7 @@ async function chainsFor(subject: ExplainedAddress, speaker: Speaker) {
     floods: inEvpn !== null && isFlooded(inEvpn) ? await floodChains(speaker) : [],
     macs: inEvpn === null || isFlooded(inEvpn) ? [] : await macChains(inEvpn, speaker),
     prefixes: inVrf === null ? [] : await prefixChains(inVrf, speaker),
+    ipPrefixes: inVrf === null ? [] : await ipPrefixChains(inVrf, speaker),
   }
 }
 
@@ -104,7 +105,7 @@ async function explain(
   const all = only === null ? [...vpns.instances.values()] : [only]
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
-  const { floods, macs, prefixes } = await chainsFor(subject, speaker)
+  const { floods, macs, prefixes, ipPrefixes } = await chainsFor(subject, speaker)
   const isConcerned = (one: VpnInstance): boolean =>
     one.type === 'evpn'
       ? inEvpn !== null && isInvolved(one, [...macs, ...floods], inEvpn)
@@ -113,6 +114,7 @@ async function explain(
   const strangers = all.filter(({ type }) =>
     type === 'evpn' ? macs.length + floods.length > 0 : prefixes.length > 0,
   )
+  const unused = unusedRoutes(all, ipPrefixes)
   const shown = concerned.length > 0 ? concerned : strangers.slice(0, MAX_STRANGERS)
   return {
     instances: await Promise.all(
@@ -123,8 +125,18 @@ async function explain(
         return [explainEvpn(one, macs, inEvpn, dataplane)]
       }),
     ),
-    routes: macs.length + floods.length + prefixes.length,
+    routes: macs.length + floods.length + prefixes.length + ipPrefixes.length,
+    ...(unused.length === 0 ? {} : { unused }),
   }
+}
+
+/** IP prefix routes (RFC 9136) that an EVPN instance imports: it bridges, and has no use for them. */
+function unusedRoutes(instances: readonly VpnInstance[], chains: readonly Route[][]): ExplainedRoute[] {
+  const imported = chains.flatMap(([head]) =>
+    head !== undefined && instances.some(({ routing }) => routing.imports.has(head)) ? [head] : [],
+  )
+  const reason = 'IP prefix routes of EVPN are not used'
+  return imported.slice(0, MAX_STRANGERS).map((route) => showOutcome({ route, state: 'unusable', reason }))
 }
 
 /** Peers that send only routes of route targets that this node has memberships for (RFC 4684). */

@@ -5,7 +5,9 @@ import { TunnelType } from '../../src/bgp/constants.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
 import type { Speaker } from '../../src/bgp/speaker.ts'
-import { encapsulation, macMobility } from '../../src/bgp/values/extended-community.ts'
+import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
+import { encapsulation, macMobility, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
+import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { u32 } from '../../src/values/bytes.ts'
 import { mac, TestNode } from '../support/node.ts'
@@ -201,6 +203,34 @@ describe('a local address', () => {
     )
   })
 })
+
+test.each(['10.2.0.0/16', '10.2.0.1'])(
+  'an IP prefix route of EVPN is shown for %s, and is used by no instance',
+  async (address) => {
+    const nlri = {
+      type: 5,
+      rd: ipv4Rd(ip('10.77.0.12'), 1),
+      esi: ZERO_ESI,
+      ethernetTag: 0,
+      prefix: { ip: ip('10.2.0.0'), length: 16 },
+      gateway: ip('0.0.0.0'),
+      label: 4000,
+    } as const
+    const source = localSource('EVI-1')
+    const originate = (target: RouteTarget) => {
+      reflector.originate(source, EVPN, nlri, { extendedCommunities: [VXLAN, target] }, ip('10.77.0.12'))
+      clock.advance(2000)
+    }
+    originate(BLUE)
+    expect(explanationText(await explain(address))).toContain('no instance to import them')
+    originate(RED)
+    const answer = await explain(address)
+    expect(answer).toMatchObject({ instances: [], unused: [{ state: 'unusable', next_hop: '10.77.0.12' }] })
+    const text = explanationText(answer)
+    expect(text).toContain(`${address} is not attached here, and no instance uses a route for it`)
+    expect(text).toContain('(IP prefix routes of EVPN are not used)')
+  },
+)
 
 describe('routes that are not in the RIB', () => {
   test('a route of ours that a reflector sends back is shown, until it is withdrawn', async () => {
