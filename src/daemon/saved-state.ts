@@ -21,7 +21,7 @@ export interface KeptState {
   readonly work: FormerWork
 }
 
-/** Takes the changes nevertheless: nobody else does, and more and more would wait. */
+/** Takes the changes without keeping them: they would become more and more. */
 const NO_STORE: KeptState['store'] = { save: async (take) => void take(), close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null, work: NO_FORMER_WORK }
 

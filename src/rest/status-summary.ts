@@ -16,6 +16,7 @@ import { peerSummary, whyDown } from './looking-glass/peers.ts'
 import { lostRoutes } from './lost-routes.ts'
 import { notPassedOn } from './not-passed-on.ts'
 import { receiveOnly, silencedPorts } from './receive-only.ts'
+import { sharedIdentifiers } from './shared-identifiers.ts'
 import { unconfirmed } from './unconfirmed.ts'
 
 /** An entry that is not programmed for this long counts as a problem. */
@@ -182,7 +183,7 @@ function problemsOf(
     )
   }
   problems.push(...listenProblems(speaker))
-  problems.push(...notPassedOn(speaker))
+  problems.push(...notPassedOn(speaker), ...sharedIdentifiers(speaker))
   if (services !== null && kernel !== null) {
     problems.push(
       ...lostRoutes(speaker, services.vpns),
