@@ -20,6 +20,7 @@ const endpoint = z.strictObject({
   ip: z.string().nullable(),
   port: z.string(),
   direction: z.enum(DIRECTIONS),
+  not_advertised: z.string().nullable().describe('why there is no route for it'),
 })
 
 const inEvpn = z.strictObject({
@@ -85,6 +86,9 @@ export const explanation = z.strictObject({
     .describe('IP prefix routes of EVPN that an instance imports and does not use'),
   filtered_by: list(z.string()).describe(
     'peers that send only routes of the targets that this node asks for',
+  ),
+  down: list(z.strictObject({ peer: z.string(), reason: z.string() })).describe(
+    'enabled peers without a session, whose routes are missing or stale',
   ),
   quarantined: list(z.strictObject({ source: z.string(), reason: z.string() })),
   dropped: list(z.strictObject({ source: z.string(), route: z.string(), reason: z.string() })),

@@ -3,7 +3,7 @@ import type { StatusSummary } from '../api/status.ts'
 import { formatTime } from '../values/time.ts'
 import { peerTable } from './peer-table.ts'
 import { formatColumns } from './table.ts'
-import { countText, durationText } from './words.ts'
+import { countText, durationText, listText } from './words.ts'
 
 const ROUTES = {
   complete: 'complete since',
@@ -23,7 +23,7 @@ function comparisonText(compared: Compared | null): string {
 
 /** The status page for operators. */
 export function summaryText(summary: StatusSummary): string {
-  const { ok, problems, version, started, uptime_seconds, sessions, routes } = summary
+  const { ok, problems, version, started, uptime_seconds, sessions, routes, instances } = summary
   const { established, disabled, peers } = sessions
   const verdict = ok ? 'ALL WELL' : countText(problems.length, 'PROBLEM', 'PROBLEMS')
   const facts: [string, string][] = [
@@ -40,7 +40,7 @@ export function summaryText(summary: StatusSummary): string {
       : [
           [
             '',
-            `of ${routes.filtered_by.join(', ')} only those with a route target that is imported here`,
+            `of ${listText(routes.filtered_by)} only those with a route target that ${instances === undefined ? 'another peer imports' : 'is imported here'}`,
           ] as [string, string],
         ]),
     ...routes.waiting_for.map((peer): [string, string] => ['', `waiting for End-of-RIB of ${peer}`]),

@@ -15,3 +15,11 @@ export function durationText(seconds: number): string {
 export function countText(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`
 }
+
+const SHOWN_NAMES = 8
+
+/** The first of many names. */
+export function listText(names: readonly string[]): string {
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+  return `${names.slice(0, SHOWN_NAMES).join(', ')}${more}`
+}

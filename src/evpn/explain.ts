@@ -23,7 +23,7 @@ export interface MacRouteOutcome<R extends Route = MacRoute> {
   readonly route: R
   /** `used`: forwarding uses it. `beaten`: another route, or a local endpoint, is better. `ours`: the instance advertises it. */
   readonly state: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
-  /** Null where it is used. */
+  /** Null where it is used or ours. */
   readonly reason: string | null
 }
 
@@ -97,7 +97,7 @@ export function* floodTunnels(macVrf: MacVrf, routes: Iterable<MulticastRoute>):
 
 /** Why a route is excluded before import; null when it is not. `best` is the best of its key. */
 function whyPassedOver<R extends Route>(macVrf: MacVrf, route: R, best: R): MacRouteOutcome<R> | null {
-  if (route.source === macVrf.source) return { route, state: 'ours', reason: 'this instance advertises it' }
+  if (route.source === macVrf.source) return { route, state: 'ours', reason: null }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, state: 'beaten', reason }

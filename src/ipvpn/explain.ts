@@ -16,7 +16,7 @@ export interface VpnRouteOutcome {
   readonly route: VpnRoute
   /** `used`: forwarding uses it. `beaten`: another route, a longer prefix or a local endpoint is better. `ours`: the VRF advertises it. */
   readonly state: 'used' | 'beaten' | 'unusable' | 'not imported' | 'ours'
-  /** Null where it is used. */
+  /** Null where it is used or ours. */
   readonly reason: string | null
 }
 
@@ -45,7 +45,7 @@ export function explainVpnRoutes(
 }
 
 function outcomeOf(vrf: Vrf, route: VpnRoute, best: VpnRoute, subject: Subject): VpnRouteOutcome {
-  if (route.source === vrf.source) return { route, state: 'ours', reason: 'this instance advertises it' }
+  if (route.source === vrf.source) return { route, state: 'ours', reason: null }
   if (route !== best) {
     const reason = `another path of this route is better, from ${best.source.name}: ${whyBetter(best, route)}`
     return { route, state: 'beaten', reason }

@@ -19,8 +19,7 @@ import { floodEnd, isMacRoute, isMulticastRoute, type MacRoute, type MulticastRo
 import { formatIp } from '../values/address.ts'
 import { formatMac, isGroupMac } from '../values/mac.ts'
 import type { EvpnVpnInstance } from '../vpn/instance.ts'
-import type { DataplaneView } from './dataplane-view.ts'
-import { chainsOf, explained, showOutcome } from './explained.ts'
+import { chainsOf, type ExplainViews, explained, showOutcome, whyNotAdvertised } from './explained.ts'
 
 /** The routes for an address in the RIB, by key, the best of each first. */
 export function macChains(address: MacOrIp, speaker: Speaker): Promise<MacRoute[][]> {
@@ -55,7 +54,7 @@ export async function explainEvpn(
   { macVrf, attachments, forwarding }: EvpnVpnInstance,
   chains: readonly MacRoute[][],
   address: MacOrIp,
-  dataplane: DataplaneView,
+  views: ExplainViews,
 ): Promise<ExplainedEvpn> {
   const local = [...attachments].filter((one) => isAt(one, address))
   const outcomes = explainMacRoutes(
@@ -72,10 +71,11 @@ export async function explainEvpn(
       ip: ip === null ? null : formatIp(ip),
       port,
       direction,
+      not_advertised: whyNotAdvertised(direction, macVrf.exportTargets),
       sequence: macVrf.mobility.sequenceOf(mac),
       duplicate: macVrf.mobility.duplicateSince(mac) !== undefined,
     })),
-    ...(await explained(outcomes, showMacOutcome, forwarding.addressEntries(macs, ips, local), dataplane)),
+    ...(await explained(outcomes, showMacOutcome, forwarding.addressEntries(macs, ips, local), views)),
   }
 }
 
@@ -83,14 +83,14 @@ export async function explainEvpn(
 export async function explainFloods(
   { macVrf, forwarding }: EvpnVpnInstance,
   chains: readonly MulticastRoute[][],
-  dataplane: DataplaneView,
+  views: ExplainViews,
 ): Promise<ExplainedEvpn> {
   const outcomes = explainFloodRoutes(macVrf, [...chains, ...keptFloods(macVrf)])
   const entries = forwarding.floodEntries(floodTunnels(macVrf, imported(outcomes)))
   return {
     ...instanceFields(macVrf),
     local: [],
-    ...(await explained(outcomes, showFloodOutcome, entries, dataplane)),
+    ...(await explained(outcomes, showFloodOutcome, entries, views)),
   }
 }
 

@@ -1,10 +1,11 @@
 import type { Explanation } from '../api/explain.ts'
-import { EVPN, VPN_FAMILIES } from '../bgp/family.ts'
+import { EVPN } from '../bgp/family.ts'
 import { whyBetter } from '../bgp/rib/best-path.ts'
 import type { Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
 import { covers, type Subject } from '../ipvpn/explain.ts'
 import { chainsOf, MAX_STRANGERS, showOutcome } from './explained.ts'
+import { receivers } from './receivers.ts'
 
 /** Routes in the RIB of a program without VPN instances, and which peers get the best of each key. */
 export function explainReflected(
@@ -34,20 +35,3 @@ export function ipPrefixChains(subject: Subject, speaker: Speaker): Promise<Rout
 }
 
 const NO_RECEIVERS = { sent_to: [], not_sent: [] }
-
-function receivers(best: Route, { peers }: Speaker) {
-  const sent_to: string[] = []
-  const not_sent: { peer: string; reason: string }[] = []
-  for (const { sessions, source, routesOut, negotiated } of peers.values()) {
-    if (source === best.source || !VPN_FAMILIES.has(best.family)) continue
-    const reason =
-      negotiated === null
-        ? 'no session'
-        : negotiated.families.has(best.family)
-          ? routesOut.whyNot(best)
-          : 'the session does not carry this family'
-    if (reason === null) sent_to.push(sessions.name)
-    else not_sent.push({ peer: sessions.name, reason })
-  }
-  return { sent_to, not_sent }
-}

@@ -18,8 +18,7 @@ import { isVpnRoute, type VpnRoute } from '../ipvpn/select.ts'
 import { formatIp, isIpv4 } from '../values/address.ts'
 import { formatMac } from '../values/mac.ts'
 import type { IpVpnInstance } from '../vpn/instance.ts'
-import type { DataplaneView } from './dataplane-view.ts'
-import { chainsOf, explained, showOutcome } from './explained.ts'
+import { chainsOf, type ExplainViews, explained, showOutcome, whyNotAdvertised } from './explained.ts'
 
 /** The routes in the RIB that cover a prefix or address, by key, the best of each first. */
 export function prefixChains(subject: Subject, speaker: Speaker): Promise<VpnRoute[][]> {
@@ -45,7 +44,7 @@ export async function explainVrf(
   { vrf, attachments, forwarding }: IpVpnInstance,
   chains: readonly VpnRoute[][],
   subject: Subject,
-  dataplane: DataplaneView,
+  views: ExplainViews,
 ): Promise<ExplainedVrf> {
   const local = [...attachments].filter((one) => isBehind(one, subject))
   return {
@@ -61,13 +60,14 @@ export async function explainVrf(
       ip: ip === null ? null : `${formatIp(ip)}/${prefixLength}`,
       port,
       direction,
+      not_advertised: whyNotAdvertised(direction, vrf.exportTargets),
       label,
     })),
     ...(await explained(
       explainVpnRoutes(vrf, withVanished(vrf, chains, subject), subject),
       showVpnOutcome,
       forwarding.addressEntries(routeFor(vrf, subject), 'ip' in subject ? subject.ip : null, local),
-      dataplane,
+      views,
     )),
   }
 }

@@ -18,6 +18,7 @@ import { explainReflected, ipPrefixChains } from './explain-reflected.ts'
 import { explainVrf, hasPart, prefixChains } from './explain-vrf.ts'
 import { MAX_STRANGERS, showOutcome } from './explained.ts'
 import type { ServiceViews } from './looking-glass/index.ts'
+import { whyDown } from './looking-glass/peers.ts'
 import { readQuery } from './query.ts'
 import { serve } from './serve.ts'
 import { instanceNamed, json, refuseOthers } from './status.ts'
@@ -36,6 +37,7 @@ export function addExplain(app: FastifyInstance, speaker: Speaker, services: Ser
       address: subjectText(subject),
       ...(await explained(subject, query.instance, speaker, services)),
       filtered_by: filteringPeers(speaker),
+      down: downPeers(speaker),
       ...lost([...speaker.peers.values()], subject),
     }
     return json(reply).send(JSON.stringify(answer))
@@ -102,6 +104,7 @@ async function explain(
   speaker: Speaker,
   { vpns, dataplane }: ServiceViews,
 ) {
+  const views = { speaker, dataplane }
   const all = only === null ? [...vpns.instances.values()] : [only]
   const inEvpn = 'prefix' in subject ? null : subject
   const inVrf = 'mac' in subject ? null : subject
@@ -119,10 +122,10 @@ async function explain(
   return {
     instances: await Promise.all(
       shown.flatMap((one): Promise<Explanation['instances'][number]>[] => {
-        if (one.type === 'ipvpn') return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, dataplane)]
+        if (one.type === 'ipvpn') return inVrf === null ? [] : [explainVrf(one, prefixes, inVrf, views)]
         if (inEvpn === null) return []
-        if (isFlooded(inEvpn)) return [explainFloods(one, floods, dataplane)]
-        return [explainEvpn(one, macs, inEvpn, dataplane)]
+        if (isFlooded(inEvpn)) return [explainFloods(one, floods, views)]
+        return [explainEvpn(one, macs, inEvpn, views)]
       }),
     ),
     routes: macs.length + floods.length + prefixes.length + ipPrefixes.length,
@@ -142,6 +145,14 @@ function unusedRoutes(instances: readonly VpnInstance[], chains: readonly Route[
 /** Peers that send only routes of route targets that this node has memberships for (RFC 4684). */
 function filteringPeers({ peers }: Speaker): string[] {
   return [...peers.values()].filter(({ isConstrained }) => isConstrained).map(({ sessions }) => sessions.name)
+}
+
+/** Enabled peers without a session. */
+function downPeers({ peers }: Speaker): Explanation['down'] {
+  return [...peers.values()].flatMap((peer) => {
+    const reason = peer.disabled ? null : whyDown(peer)
+    return reason === null ? [] : [{ peer: peer.sessions.name, reason }]
+  })
 }
 
 /** Routes for the address outside of the RIB: rejected ones, unreadable NLRI with its octets, and malformed messages, of which there is only a count. */

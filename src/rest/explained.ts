@@ -2,11 +2,13 @@ import type { ExplainedRoute } from '../api/explain.ts'
 import type { Family } from '../bgp/family.ts'
 import { isStale, type Route } from '../bgp/rib/route.ts'
 import type { Speaker } from '../bgp/speaker.ts'
-import { formatRouteTarget } from '../bgp/values/extended-community.ts'
+import { formatRouteTarget, type RouteTarget } from '../bgp/values/extended-community.ts'
 import type { Entry } from '../dataplane/model.ts'
 import { formatIp } from '../values/address.ts'
+import type { Attachment } from '../vpn/attachments.ts'
 import type { DataplaneView } from './dataplane-view.ts'
 import { nlriText } from './looking-glass/routes.ts'
+import { whereAdvertised } from './receivers.ts'
 import { showItem } from './status-entries.ts'
 
 /** Maximum routes shown that an instance does not import. */
@@ -36,15 +38,32 @@ export function chainsOf<R extends Route>(
   return new Promise((resolve) => rib.walk(rib.best(family), visit, () => resolve(chains)))
 }
 
+/** What answers are made of, besides the instance. */
+export interface ExplainViews {
+  readonly speaker: Speaker
+  readonly dataplane: DataplaneView
+}
+
+/** Why an instance has no route for an endpoint; null where it has one. */
+export function whyNotAdvertised(
+  direction: Attachment['direction'],
+  exportTargets: readonly RouteTarget[],
+): string | null {
+  if (direction === 'from-port') return 'its port receives nothing (direction from-port)'
+  return exportTargets.length === 0 ? 'the instance has no route target to export' : null
+}
+
 /** Routes with their selection results, those not imported last and limited, and kernel entries with their states. */
 export async function explained<V extends RouteOutcome, Shown extends ExplainedRoute>(
   outcomes: readonly V[],
   show: (outcome: V) => Shown,
   entries: Iterable<Entry>,
-  dataplane: DataplaneView,
+  { speaker, dataplane }: ExplainViews,
 ) {
   const strangers = outcomes.filter(({ state }) => state === 'not imported')
-  const imported = outcomes.filter(({ state }) => state !== 'not imported')
+  const imported = outcomes
+    .filter(({ state }) => state !== 'not imported')
+    .map((one) => (one.state === 'ours' ? { ...one, reason: whereAdvertised(one.route, speaker) } : one))
   const found = (await dataplane.find([...entries])).flatMap((one) => one ?? [])
   return {
     routes: [...imported, ...strangers.slice(0, MAX_STRANGERS)].map(show),

@@ -4,11 +4,12 @@ import type { Attributes } from '../../src/bgp/attribute/attributes.ts'
 import { WellKnownCommunity } from '../../src/bgp/constants.ts'
 import { EVPN } from '../../src/bgp/family.ts'
 import { localSource } from '../../src/bgp/rib/route.ts'
+import type { Speaker } from '../../src/bgp/speaker.ts'
 import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
-import { TestNode } from '../support/node.ts'
+import { IN_VRF, TestNode } from '../support/node.ts'
 import { openOf, RawPeer } from '../support/raw-peer.ts'
 import { Collector, ip, macRoute, peerConfig, rt, speakerAt } from '../support/speakers.ts'
 import { testServer } from '../support/test-server.ts'
@@ -25,6 +26,7 @@ const CLIENT = { reflectorClient: true, passive: true }
 let clock: VirtualClock
 let app: FastifyInstance
 let node: TestNode
+let b: Speaker
 
 /** A reflector; A advertises MAC with one route target, B imports it, and the node at C imports another. */
 beforeEach(async () => {
@@ -33,8 +35,9 @@ beforeEach(async () => {
   const clients = [A, B, C].map((peer) => peerConfig(peer, CLIENT))
   const rr = speakerAt(RR, clients, clock, network, { clusterId: ip(RR) })
   const a = speakerAt(A, [peerConfig(RR)], clock, network)
-  speakerAt(B, [peerConfig(RR)], clock, network).subscribe(new Collector(), rt('64512:20'))
-  node = new TestNode(C, [peerConfig(RR)], clock, network).withPorts('tap1')
+  b = speakerAt(B, [peerConfig(RR)], clock, network)
+  b.subscribe(new Collector(), rt('64512:20'))
+  node = new TestNode(C, [peerConfig(RR)], clock, network).withPorts('tap1', 'tap2', 'mpls0')
   await node.attach()
   const attributes = { extendedCommunities: [rt('64512:20')] }
   a.originate(localSource('EVI-1'), EVPN, macRoute(A, MAC, null), attributes)
@@ -142,9 +145,69 @@ test.each(['10.2.0.0/16', '10.2.0.1', '2001:db8:7::/48', '2001:db8:7::1'])(
 
 test('a reflector without a route reports that, and has no instances', async () => {
   expect(explanationText(await get(app, '/explain?address=02:00:00:00:99:02'))).toContain(
-    'no peer has a route',
+    'no peer advertises a route for 02:00:00:00:99:02',
   )
   expect(await get(app, `/explain?address=${MAC}&instance=net1`)).toMatchObject({ code: 400 })
+})
+
+test('a node names the peers that get its route, and its route targets', async () => {
+  await node.attach({
+    instanceId: 'net2',
+    vni: 200,
+    port: 'tap2',
+    mac: 0x02_00_00_00_02_01,
+    exportTargets: [rt('64512:30')],
+  })
+  clock.advance(1000)
+  const lines = async () => explanationText(await get(node.api(), '/explain?address=02:00:00:00:02:01'))
+  expect(await lines()).toContain(
+    `(advertised with 64512:30 to no peer; not to ${RR}: it asks for none of the route targets (RFC 4684))`,
+  )
+  b.subscribe(new Collector(), rt('64512:30'))
+  clock.advance(1000)
+  expect(await lines()).toContain(`(advertised with 64512:30 to ${RR})`)
+  node.speaker.peers.get(ip(RR))!.disable('')
+  clock.advance(1000)
+  expect(await lines()).toContain(`(advertised with 64512:30 to no peer; not to ${RR}: no session)`)
+})
+
+test.each([
+  [{ exportTargets: [] }, 'the instance has no route target to export'],
+  [{ direction: 'from-port' }, 'its port receives nothing (direction from-port)'],
+] as const)(
+  'an endpoint without a route of its own has the reason, and no peer is blamed: %o',
+  async (changes, reason) => {
+    for (const one of [
+      { mac: 0x02_00_00_00_03_01, vni: 300 },
+      { ...IN_VRF, mac: 0x02_00_00_00_03_02 },
+    ])
+      await node.attach({ instanceId: `${one.mac}`, ip: IN_VRF.ip, port: 'tap2', ...one, ...changes })
+    const text = explanationText(await get(node.api(), '/explain?address=192.168.20.1'))
+    expect(text.split('\n').filter((line) => line.includes('attached here'))).toEqual([
+      expect.stringContaining(`NOT ADVERTISED: ${reason}`),
+      expect.stringContaining(`NOT ADVERTISED: ${reason}`),
+    ])
+    expect(text).not.toContain('sends only routes')
+  },
+)
+
+test('without a session the peer is named, and why', async () => {
+  const path = `/explain?address=${MAC}`
+  expect((await get(node.api(), path)).down).toEqual([])
+  node.speaker.peers.get(ip(RR))!.reset('')
+  const answer = await get(node.api(), path)
+  expect(answer).toMatchObject({ routes: 0, down: [{ peer: RR }] })
+  expect(explanationText(answer)).toContain(`${RR} has no session: ${answer.down[0].reason}`)
+})
+
+test('clients that filter by route target are named once, with where to look', async () => {
+  const answer = await get(app, '/explain?address=02:00:00:00:99:02')
+  expect(explanationText(answer).split('\n')).toEqual([
+    'no peer advertises a route for 02:00:00:00:99:02',
+    expect.stringMatching(
+      /^10.77.0.1., 10.77.0.1., 10.77.0.1. send only routes with a route target that another peer imports: `chanter explain 02:00:00:00:99:02` on the node/,
+    ),
+  ])
 })
 
 test('behind a reflector that filters by route target, its clients name the reflector', async () => {
@@ -165,5 +228,7 @@ test('the status names peers that filter by route target', async () => {
 })
 
 test('the status of a reflector is readable', async () => {
-  expect(summaryText(await get(app, '/status'))).toMatch(/^ALL WELL/)
+  const ofReflector = summaryText(await get(app, '/status'))
+  expect(ofReflector).toMatch(/^ALL WELL/)
+  expect(ofReflector).toMatch(/of .*10.77.0.11.* only those with a route target that another peer imports/)
 })

@@ -187,7 +187,7 @@ describe('a local address', () => {
         local: [{ mac: '02:00:00:00:01:01', ip: '192.168.10.1', port: 'tap1', direction: 'both' }],
         routes: [
           { state: 'beaten', next_hop: '10.77.0.12', reason: 'a local endpoint wins' },
-          { state: 'ours', next_hop: OURS, reason: 'this instance advertises it' },
+          { state: 'ours', next_hop: OURS, reason: `advertised with 64512:10 to ${REFLECTOR}` },
         ],
         entries: [{ kind: 'local-mac', device: 'tap1', state: 'programmed' }],
       },
@@ -197,7 +197,7 @@ describe('a local address', () => {
         'net1 (EVI-1, VNI 100, imports 64512:10)',
         `  attached here: 02:00:00:00:01:01 192.168.10.1 on tap1, both, mobility sequence ${answer.instances[0].local[0].sequence}`,
         `  BEATEN  10.77.0.12  vni 100  from BGP-10.77.0.1  ${answer.instances[0].routes[0].route}             (a local endpoint wins)`,
-        `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (this instance advertises it)`,
+        `  OURS    10.77.0.11  vni 100  from EVI-1          ${answer.instances[0].routes[1].route}  (advertised with 64512:10 to ${REFLECTOR})`,
         '  in the kernel: local-mac 02:00:00:00:01:01 on tap1, programmed',
       ].join('\n'),
     )
@@ -263,6 +263,7 @@ describe('an address without a route or endpoint', () => {
       instances: [],
       routes: 0,
       filtered_by: [],
+      down: [],
       quarantined: [],
       dropped: [],
       malformed: [],
