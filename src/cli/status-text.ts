@@ -1,5 +1,6 @@
 import type { ExplainedEntry, ListedEntry, ListedSetting, VerificationAnswer } from '../api/entries.ts'
 import type { StatusSummary } from '../api/status.ts'
+import { shellWord } from '../values/shell-word.ts'
 import { formatTime } from '../values/time.ts'
 import { peerTable } from './peer-table.ts'
 import { formatColumns } from './table.ts'
@@ -137,7 +138,7 @@ function* unconfirmedFacts({
     const ip = ip_address === null ? '' : ` --ip ${ip_address}`
     yield [
       '',
-      `chanter detach --vpn-type ${vpn_type} --vpn-instance-id ${vpn_instance_id} --port ${local_port} --mac ${mac_address}${ip}`,
+      `chanter detach --vpn-type ${vpn_type} --vpn-instance-id ${shellWord(vpn_instance_id)} --port ${shellWord(local_port)} --mac ${mac_address}${ip}`,
     ]
   }
   if (count > SHOWN_COMMANDS) yield ['', `and ${count - SHOWN_COMMANDS} more: chanter status --json`]

@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { errnoName } from '../linux/libc.ts'
 import { formatMac, type Mac } from '../values/mac.ts'
+import { shellWord } from '../values/shell-word.ts'
 import { ALIAS_PREFIX, type Errno, type Interface, type RefusalCode } from './model.ts'
 
 const { EADDRINUSE, EEXIST, EOPNOTSUPP } = constants.errno
@@ -114,7 +115,7 @@ export function busy(device: string, receivers: readonly string[], refused: Refu
   const reason =
     first === undefined
       ? `another program receives the frames of ${device}`
-      : `${receivers.join(', ')} ${receivers.length > 1 ? 'receive' : 'receives'} the frames of ${device}: attach ${first} instead, or delete it (ip link delete ${first})`
+      : `${receivers.join(', ')} ${receivers.length > 1 ? 'receive' : 'receives'} the frames of ${device}: attach ${first} instead, or delete it (ip link delete ${shellWord(first)})`
   return { ...reworded(refused, (text) => `${text}: ${reason}`), code: 'INTERFACE_BUSY' }
 }
 

@@ -91,18 +91,18 @@ describe('status', () => {
     expect(stdout).toBe('{"ok":true}\n')
   })
 
-  test('of attachments that no agent has attached again, with the commands to detach them', async () => {
-    const one = { vpn_instance_id: 'net1', vpn_type: 'evpn', mac_address: '02:00:00:00:01:01' }
+  test('of attachments that no agent has attached again, with commands for a shell to detach them', async () => {
+    const one = { vpn_instance_id: 'my net', vpn_type: 'evpn', mac_address: '02:00:00:00:01:01' }
     const attachments = [
       { ...one, ip_address: '192.168.10.1', local_port: 'tap1' },
-      ...Array.from({ length: 6 }, () => ({ ...one, ip_address: null, local_port: 'tap2' })),
+      ...Array.from({ length: 6 }, () => ({ ...one, ip_address: null, local_port: 'tap$2' })),
     ]
     const { output } = await status({ '/status': { ...WELL, unconfirmed: { count: 7, attachments } } })
-    const command = 'chanter detach --vpn-type evpn --vpn-instance-id net1'
+    const command = "chanter detach --vpn-type evpn --vpn-instance-id 'my net'"
     expect(output).toContain(`
 unconfirmed  7 attachments of the state file not attached again since the start; of deleted ports, detach them:
              ${command} --port tap1 --mac 02:00:00:00:01:01 --ip 192.168.10.1
-             ${command} --port tap2 --mac 02:00:00:00:01:01
+             ${command} --port 'tap$2' --mac 02:00:00:00:01:01
 `)
     expect(output).toContain('and 2 more: chanter status --json')
   })

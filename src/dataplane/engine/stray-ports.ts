@@ -1,3 +1,4 @@
+import { shellWord } from '../../values/shell-word.ts'
 import type { Driver } from '../driver.ts'
 import { type Eventual, whenAnswered } from '../eventual.ts'
 import type { Device } from './device.ts'
@@ -18,7 +19,7 @@ export function strayPortGaps(
     if (first === undefined) return []
     const others = stray.length > 1 ? ` and ${stray.length - 1} more` : ''
     return [
-      `ports in bridges or VRFs of chanter that no agent has attached: ${first.name} in ${first.master}${others}: attach them again, or take them out (ip link set ${first.name} nomaster)`,
+      `ports in bridges or VRFs of chanter that no agent has attached: ${first.name} in ${first.master}${others}: attach them again, or take them out (ip link set ${shellWord(first.name)} nomaster)`,
     ]
   })
 }

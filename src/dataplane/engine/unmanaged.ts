@@ -1,5 +1,6 @@
 import { formatIp, type Ip } from '../../values/address.ts'
 import { formatMac, type Mac } from '../../values/mac.ts'
+import { shellWord } from '../../values/shell-word.ts'
 import type { ObservedEntry } from '../driver.ts'
 import type { FrameDestination } from '../kinds/definition.ts'
 import { identity, type TableEntry, tableDefinition } from '../kinds/index.ts'
@@ -72,7 +73,7 @@ function sendingGap(
   const sends = `${name} sends frames to VTEPs that no route tells of: FDB entries of`
   if (outdated)
     return `${sends} bagpipe-bgp: ${count}, such as ${mac} to ${where}; they go when the device is recreated, within a minute after initial convergence`
-  return `${sends} another program: ${count}, such as ${mac} to ${where} (bridge fdb del ${mac} dev ${name} ${dst}self)`
+  return `${sends} another program: ${count}, such as ${mac} to ${where} (bridge fdb del ${mac} dev ${shellWord(name)} ${dst}self)`
 }
 
 function answeringGap(
@@ -80,5 +81,5 @@ function answeringGap(
   count: string,
   { ip, mac }: { readonly ip: Ip; readonly mac: Mac },
 ): string {
-  return `${name} answers ARP and ND of VMs for addresses that no route tells of: neighbours of another program: ${count}, such as ${formatIp(ip)} at ${formatMac(mac)} (ip neigh del ${formatIp(ip)} dev ${name})`
+  return `${name} answers ARP and ND of VMs for addresses that no route tells of: neighbours of another program: ${count}, such as ${formatIp(ip)} at ${formatMac(mac)} (ip neigh del ${formatIp(ip)} dev ${shellWord(name)})`
 }

@@ -1,4 +1,5 @@
 import { formatIp } from '../../values/address.ts'
+import { shellWord } from '../../values/shell-word.ts'
 import { isOwned } from '../driver.ts'
 import { addressesOf, isLinkLocal } from './addresses.ts'
 import type { Links } from './links.ts'
@@ -10,6 +11,6 @@ export function* bridgeAddresses(links: Links): Generator<string, void> {
     if (link?.kind !== 'bridge' || !isOwned(link) || isLinkLocal(address)) continue
     const { name } = link
     const ip = formatIp(address.ip)
-    yield `${name} has ${ip} as an address of the host: VMs that ask for it get no answer (ip address del ${ip}/${address.prefixLength} dev ${name})`
+    yield `${name} has ${ip} as an address of the host: VMs that ask for it get no answer (ip address del ${ip}/${address.prefixLength} dev ${shellWord(name)})`
   }
 }

@@ -4,6 +4,7 @@ import type { Interface, PortSurvey } from '../../dataplane/model.ts'
 import { gatewayMac } from '../../ipvpn/irb.ts'
 import { formatIp } from '../../values/address.ts'
 import { formatMac } from '../../values/mac.ts'
+import { shellWord } from '../../values/shell-word.ts'
 import type { Drivers, Ranges } from '../config.ts'
 import type { Dataplanes } from '../dataplanes.ts'
 import type { VpnInstance } from '../instance.ts'
@@ -150,7 +151,7 @@ export class Admission {
     const stays = type === 'ipvpn' && direction === 'to-port' && isHeld
     if (stays || found.master?.owned) return null
     const or = type === 'evpn' && found.master?.kind === 'bridge' ? `, or name ${master} as linuxbr` : ''
-    return `is in ${master} already: take it out (ip link set ${name} nomaster)${or}`
+    return `is in ${master} already: take it out (ip link set ${shellWord(name)} nomaster)${or}`
   }
 
   /** chanter creates the ends of a veth pair itself, and the gateway's address belongs in the bridge at its other end. */

@@ -1,5 +1,6 @@
 import { RequestError } from '../../api/errors.ts'
 import type { Dataplane, EntryStatus } from '../../dataplane/model.ts'
+import { shellWord } from '../../values/shell-word.ts'
 
 /** Why an attach fails whose entry is not programmed. */
 export async function refusalOf(
@@ -25,7 +26,7 @@ async function conflict({ entry, status }: EntryStatus, dataplane: Dataplane): P
   if (status.code === 'KERNEL_EXISTS') {
     const other = others.find(({ vni }) => vni === entry.vni)
     if (other === undefined) return null
-    const text = `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it (ip link delete ${other.name}), or attach with its bridge as linuxbr`
+    const text = `VXLAN device ${other.name} has VNI ${entry.vni} on UDP port ${entry.port} already: delete it (ip link delete ${shellWord(other.name)}), or attach with its bridge as linuxbr`
     return { code: 'VNI_CONFLICT', text }
   }
   if (status.code !== 'KERNEL_ADDRESS_IN_USE') return null
