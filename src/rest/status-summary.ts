@@ -7,10 +7,10 @@ import type { Isolation } from '../dataplane/model.ts'
 import type { DataplaneSummary } from '../dataplane/view.ts'
 import type { LogHealth } from '../log-output/log-output.ts'
 import { formatIp } from '../values/address.ts'
-import { formatMac } from '../values/mac.ts'
 import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
 import { dummyInstances, forwardedInstances } from './dummy-instances.ts'
+import { duplicates } from './duplicates.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
 import { peerSummary, whyDown } from './looking-glass/peers.ts'
 import { lostRoutes } from './lost-routes.ts'
@@ -21,8 +21,6 @@ import { unconfirmed } from './unconfirmed.ts'
 
 /** An entry that is not programmed for this long counts as a problem. */
 const LONG_PENDING_MS = 60_000
-/** How long an address may be attached on two nodes, while a VM migrates. */
-const LONG_SHARED_MS = 60_000
 
 /** The summary of the daemon; `now` is in epoch milliseconds. */
 export async function statusSummary(views: Views, now: number): Promise<StatusSummary> {
@@ -290,26 +288,6 @@ function* fullNeighbourTables({ fullNeighbourTables }: KernelSummary): Iterable<
     const name = family === 'ipv4' ? 'IPv4' : 'IPv6'
     const where = most === null ? 'none of them here' : `${most.device} has most, ${most.entries}`
     yield `the ${name} neighbour table is full (${limit} entries, ${where}): ${refused} new neighbours were refused within ${seconds} seconds, and the node does not reach them; stop what fills it, or raise net.${family}.neigh.default.gc_thresh3 and gc_thresh2`
-  }
-}
-
-function* duplicates({ vpns }: ServiceViews): Iterable<string> {
-  for (const instance of vpns.instances.values()) {
-    if (instance.type !== 'evpn') continue
-    const { config, mobility, addresses } = instance.macVrf
-    const macs = new Set(mobility.duplicateMacs())
-    if (macs.size > 0)
-      yield `${config.id}: attached here and elsewhere, or moving too often to be in one place: ${[...macs].map(formatMac).join(', ')}`
-    const shared = [...addresses.sharedFor(LONG_SHARED_MS)].filter(
-      ({ address }) => typeof address === 'string' || !macs.has(address),
-    )
-    const [first] = shared
-    if (first === undefined) continue
-    const { address, route } = first
-    const name = typeof address === 'number' ? formatMac(address) : formatIp(address)
-    const where = route.set.nextHop === null ? 'others' : formatIp(route.set.nextHop)
-    const others = shared.length > 1 ? ` and ${shared.length - 1} more` : ''
-    yield `${config.id}: attached here and advertised by others at the same time: ${name} (${where})${others}: detach what is not in use`
   }
 }
 

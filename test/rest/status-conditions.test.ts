@@ -193,6 +193,18 @@ describe('GET /status', () => {
     expect((await get('/status')).problems).toEqual([])
   })
 
+  test('names the other instance where two of this node share a route target and an address', async () => {
+    await settled()
+    await one.attach({ instanceId: 'net2', vni: 200, port: 'tap2', mac: 0x02_00_00_00_01_09 })
+    clock.advance(90_000)
+    const shared = (id: string, other: string) =>
+      `${id}: attached here and advertised by others at the same time: 192.168.10.1 (VPN instance ${other} here, which shares a route target): detach what is not in use`
+    expect((await get('/status')).problems).toEqual([shared('net1', 'net2'), shared('net2', 'net1')])
+    await one.detach({ instanceId: 'net2', mac: 0x02_00_00_00_01_09 })
+    clock.advance(1000)
+    expect((await get('/status')).problems).toEqual([])
+  })
+
   test('names addresses that are attached on two nodes, unless that is over soon', async () => {
     await settled()
     await two.attach()
