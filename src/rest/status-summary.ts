@@ -175,10 +175,10 @@ function problemsOf(
   }
   for (const peer of speaker.peers.values()) {
     if (peer.disabled || isUp(peer)) continue
-    const { sessions } = peer
-    problems.push(
-      `peer ${sessions.name} is ${sessions.state} since ${formatTime(sessions.lastTransition)}: ${whyDown(peer)}`,
-    )
+    const { sessions, lostAt } = peer
+    // not since the last transition: each attempt to connect is one
+    const since = formatTime(now - (speaker.clock.now() - lostAt))
+    problems.push(`peer ${sessions.name} is down since ${since}, now ${sessions.state}: ${whyDown(peer)}`)
   }
   problems.push(...listenProblems(speaker))
   problems.push(...notPassedOn(speaker), ...sharedIdentifiers(speaker))

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { ipv6Disabled } from '../../src/dataplane/refusal.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
+import { formatTime } from '../../src/values/time.ts'
 import { IN_VRF, TestNode } from '../support/node.ts'
 import { ip } from '../support/speakers.ts'
 import { dummyDrivers } from '../support/test-server.ts'
@@ -81,7 +82,9 @@ describe('GET /status', () => {
     expect(routes.since - lost).toBeLessThan(1000)
     expect(ok).toBe(false)
     expect(problems[0]).toMatch(/^no session with any peer: forwarding by the routes of \d{4}-/)
-    expect(problems[1]).toMatch(/^peer 10\.77\.0\.12 is \w+ since .*: received Cease/)
+    expect(problems[1]).toMatch(
+      new RegExp(`^peer 10\\.77\\.0\\.12 is down since ${formatTime(lost)}, now \\w+: received Cease`),
+    )
     clock.advance(600_000)
     expect((await get('/status')).entries).toMatchObject({ wanted: 5 })
   })
