@@ -14,6 +14,7 @@ import { disablePeers, newSpeaker } from './daemon/speaker.ts'
 import { daemonViews, type StartTimes } from './daemon/views.ts'
 import { vpnConfigOf } from './daemon/vpn-config.ts'
 import type { DaemonEvent, EventBus, EventSink } from './events/event.ts'
+import { descriptorLimit, requireDescriptors } from './linux/descriptors.ts'
 import { awaitMachine, type MachineLock } from './linux/lock.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
@@ -59,6 +60,7 @@ export async function runDaemon(
 ): Promise<Daemon> {
   const { config } = loaded
   const { events } = logs
+  requireDescriptors(config.bgp.peers.length)
   const started = { monotonicMs: systemClock.now(), epochMs: systemClock.epoch() }
   const counters = new EventCounters()
   events.read(counters.read)
@@ -151,6 +153,7 @@ function apiOf({ core, reloader, logs, counters, recording, stateFile, started }
     reload: reloader.reload,
     options: () => reloader.options,
     ping: newPing(),
+    descriptors: descriptorLimit(),
     log: logs.log.child({ part: 'rest' }, { level: 'warn' }),
     events: logs.events,
     counters,

@@ -2,6 +2,7 @@ import { Speaker } from './bgp/speaker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
 import type { Daemon } from './daemon.ts'
+import { descriptorLimit, requireDescriptors } from './linux/descriptors.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
@@ -22,6 +23,7 @@ export async function runReflector(
   readSecrets: () => ReflectorSecrets,
 ): Promise<Daemon> {
   const { log, events } = logs
+  requireDescriptors(config.peers.length)
   const clock = systemClock
   const counters = new EventCounters()
   events.read(counters.read)
@@ -34,6 +36,7 @@ export async function runReflector(
     vpns: null,
     reload: reloader.reload,
     ping: newPing(),
+    descriptors: descriptorLimit(),
     access: () => accessOf(config, reloader.secrets),
     log: log.child({ part: 'rest' }, { level: 'warn' }),
     events,

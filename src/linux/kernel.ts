@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import * as libc from './libc.ts'
+import { readProc } from './proc.ts'
 
 const AF_UNIX = 1
 const SOCK_DGRAM_CLOEXEC = 0o2000002
@@ -31,7 +32,7 @@ function identityByInode(): string {
 }
 
 function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  return readProc('/proc/sys/kernel/random/boot_id').trim()
 }
 
 /** Null on a kernel that has none. */

@@ -1,4 +1,5 @@
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
+import { readProc } from './proc.ts'
 
 /** Bits of capabilities(7). */
 const CAPABILITIES = {
@@ -9,7 +10,7 @@ const CAPABILITIES = {
 } as const
 export type Capability = keyof typeof CAPABILITIES
 
-const ownStatus = (): string => readFileSync('/proc/self/status', 'utf8')
+const ownStatus = (): string => readProc('/proc/self/status')
 
 /** Whether this process has a capability at present. */
 export function hasCapability(capability: Capability, status = ownStatus()): boolean {
@@ -33,7 +34,7 @@ export function bpfRefusal(status = ownStatus()): string {
 
 /** The lowest port that every process may listen on. */
 export function firstFreePort(): number {
-  return Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'))
+  return Number(readProc('/proc/sys/net/ipv4/ip_unprivileged_port_start'))
 }
 
 /** Of every network namespace; opening it changes nothing. */

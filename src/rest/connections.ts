@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ErrorCode } from '../api/errors.ts'
@@ -46,9 +45,8 @@ const HTTP: ServerOptions = {
 const HALF_OPEN = { httpAllowHalfOpen: true } as const
 
 /** How many connections the API accepts: at most half of the file descriptors of the process. The others are for sessions, netlink and files. */
-export function connectionLimit(limits = readFileSync('/proc/self/limits', 'utf8')): number {
-  const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(limits) ?? []
-  return soft === '' ? MAX_CONNECTIONS : Math.min(MAX_CONNECTIONS, Math.floor(Number(soft) / 2))
+export function connectionLimit(descriptors: number): number {
+  return Math.min(MAX_CONNECTIONS, Math.floor(descriptors / 2))
 }
 
 /**

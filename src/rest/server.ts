@@ -50,6 +50,8 @@ export interface RestDependencies {
   readonly counters: EventCounters
   /** The answer of `/ping`, see `newPing`. */
   readonly ping: string
+  /** How many file descriptors the process may have. */
+  readonly descriptors: number
   /** Who is answered at present; as `LOCAL_ACCESS` when not given. */
   readonly access?: () => ApiAccess
 }
@@ -63,7 +65,7 @@ const empty = (): unknown => ({})
 export function restServer(dependencies: RestDependencies): FastifyInstance {
   const { views, log, events, access = () => LOCAL_ACCESS } = dependencies
   const answerError = errorHandler(events)
-  const limit = new ConnectionLimit(connectionLimit())
+  const limit = new ConnectionLimit(connectionLimit(dependencies.descriptors))
   const app = Fastify({
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),

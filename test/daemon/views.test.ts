@@ -44,7 +44,16 @@ beforeEach(() => {
   })
   const counters = new EventCounters()
   const app = held(
-    restServer({ vpns, reload: null, views, log: silent, events: noEvents, counters, ping: '1' }),
+    restServer({
+      vpns,
+      reload: null,
+      views,
+      log: silent,
+      events: noEvents,
+      counters,
+      ping: '1',
+      descriptors: 1024,
+    }),
   )
   get = async (url) => (await app.inject(url)).json()
 })

@@ -24,6 +24,7 @@ export function testServer({ speaker, clock, views, ...dependencies }: Served): 
       vpns: null,
       reload: null,
       ping: '1',
+      descriptors: 1024,
       log: silent,
       events: noEvents,
       counters: new EventCounters(),
