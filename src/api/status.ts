@@ -41,9 +41,12 @@ const entries = z.strictObject({
   removing: count,
 })
 
+/** Numbers of bridges: by XDP and tc, by one of them alone, and why the other one was refused. */
 const isolation = z.strictObject({
+  both: count,
   xdp: count,
   tc: count,
+  refusals: list(z.string()),
   open: list(z.strictObject({ instance: z.string(), bridge: z.string(), reason: z.string() })),
 })
 

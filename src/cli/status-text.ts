@@ -162,10 +162,12 @@ function* logFacts({ log }: StatusSummary): Iterable<[string, string]> {
   yield ['log', `${countText(log.dropped, 'line', 'lines')} dropped since the start`]
 }
 
-function isolationText({ xdp, tc, open }: NonNullable<StatusSummary['isolation']>): string {
+function isolationText({ both, xdp, tc, refusals, open }: NonNullable<StatusSummary['isolation']>): string {
+  const why = (prefix: string) => refusals.filter((reason) => reason.startsWith(prefix)).join('; ')
   const counts = [
-    ...(xdp > 0 ? [`${countText(xdp, 'bridge', 'bridges')} by XDP`] : []),
-    ...(tc > 0 ? [`${countText(tc, 'bridge', 'bridges')} by tc`] : []),
+    ...(both > 0 ? [`${countText(both, 'bridge', 'bridges')} by XDP and tc`] : []),
+    ...(xdp > 0 ? [`${countText(xdp, 'bridge', 'bridges')} by XDP alone (${why('tc')})`] : []),
+    ...(tc > 0 ? [`${countText(tc, 'bridge', 'bridges')} by tc alone (${why('XDP')})`] : []),
     ...(open.length > 0 ? [`${open.length} NOT ISOLATED`] : []),
   ]
   return counts.join(', ') || 'nothing to isolate'

@@ -219,9 +219,9 @@ export interface TightUnderlay {
   readonly isConfigured: boolean
 }
 
-/** What keeps the frames that a bridge passes up out of the host's IP stack; `reason` says why nothing does. */
+/** What keeps the frames that a bridge passes up out of the host's IP stack; `reason` says why not both XDP and tc do. */
 export interface Isolation {
-  readonly by: 'xdp' | 'tc' | null
+  readonly by: 'both' | 'xdp' | 'tc' | null
   /** Null also where there is no kernel to isolate from. */
   readonly reason: string | null
 }

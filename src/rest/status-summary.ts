@@ -55,7 +55,7 @@ export async function statusSummary(views: Views, now: number): Promise<StatusSu
 }
 
 interface KernelSummary extends DataplaneSummary {
-  /** The number of VPNs isolated from the host's IP stack by each means; for the others, the reason. */
+  /** The number of VPNs isolated from the host's IP stack by each means, and why not by both; for the others, the reason. */
   readonly isolated: ReturnType<typeof isolation>
 }
 
@@ -111,14 +111,17 @@ function isolation(
   instances: readonly { readonly id: string; readonly bridge: string }[],
   found: readonly Isolation[],
 ) {
-  const by = { xdp: 0, tc: 0 }
+  const by = { both: 0, xdp: 0, tc: 0 }
+  const refusals = new Set<string>()
   const open: { instance: string; bridge: string; reason: string }[] = []
   for (const [i, { id, bridge }] of instances.entries()) {
     const { by: means = null, reason = null } = found[i] ?? {}
-    if (means !== null) by[means]++
-    else if (reason !== null) open.push({ instance: id, bridge, reason })
+    if (means !== null) {
+      by[means]++
+      if (reason !== null) refusals.add(reason)
+    } else if (reason !== null) open.push({ instance: id, bridge, reason })
   }
-  return { ...by, open }
+  return { ...by, refusals: [...refusals], open }
 }
 
 function* isolationProblems(

@@ -45,7 +45,7 @@ const STATUS = {
   },
   instances: { count: 3, endpoints: 12 },
   entries: { wanted: 1204, programmed: 1203, pending: 0, failed: 1, unremoved: 0 },
-  isolation: { xdp: 3, tc: 0, open: [] },
+  isolation: { both: 3, xdp: 0, tc: 0, refusals: [], open: [] },
   compared: { at: at('25 02:44:20'), entries: 1203, faults: 0 },
   stale: { entries: 0, links: [] },
   state_file: { path: '/var/lib/chanter/state', written: at('25 01:02:03'), failure: null },

@@ -192,7 +192,7 @@ describe('unicast', () => {
 
   test('for the host cannot be on an external bridge that is isolated', async () => {
     dataplane.want(external)
-    lab.driver.isolation = { by: 'xdp', reason: null }
+    lab.driver.isolation = { by: 'both', reason: null }
     loop()
     await pass(2 * ROUND_MS)
     expect(storms()).toEqual([STORM])

@@ -24,7 +24,13 @@ afterAll(() => lab.close())
 
 test('without CAP_BPF, a network is isolated by tc', async () => {
   const { isolation, problems } = await statusOf(node.api)
-  expect(isolation).toEqual({ xdp: 0, tc: 1, open: [] })
+  expect(isolation).toEqual({
+    both: 0,
+    xdp: 0,
+    tc: 1,
+    refusals: ['XDP: EPERM: CAP_BPF is missing'],
+    open: [],
+  })
   expect(problems).toEqual([])
   const { namespace } = node.host
   const filters = () => run('tc', '-n', namespace, 'filter', 'show', 'dev', 'evpn---net1', 'ingress')

@@ -103,7 +103,7 @@ test('an attached port is forwarded to and from', async () => {
   await host.run('chanter', 'attach', '--vpn-type', 'evpn', '--vpn-instance-id', 'net1', ...at)
   await lab.eventually('it is well', async () => ({ value: await host.run('chanter', 'status') }))
   expect(await host.run('bridge', 'fdb', 'show', 'dev', 'vxlan--net1')).toContain('dst 10.77.0.12')
-  expect(await host.run('chanter', 'status')).toContain('1 bridge by XDP')
+  expect(await host.run('chanter', 'status')).toContain('1 bridge by XDP and tc')
   expect(await host.run('cat', '/proc/sys/net/ipv6/conf/vxlan--net1/accept_ra')).toBe('0\n')
   await withoutLoss(async () => {})
 })

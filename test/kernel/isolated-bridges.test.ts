@@ -52,8 +52,8 @@ const xdpOf = (name: string): number | null => t.lab.driver.link(name)?.xdpProgr
 describe('a bridge that chanter made', () => {
   beforeEach(() => t.wantInPlace(...own))
 
-  test('is isolated by XDP, makes no addresses, takes no router advertisements, and prunes no groups', async () => {
-    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+  test('is isolated by XDP and tc, makes no addresses, takes no router advertisements, and prunes no groups', async () => {
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'both', reason: null })
     for (const name of ['br0', 'vx0']) {
       expect(run(`ip -6 addr show dev ${name}`)).toBe('')
       expect(run(`ip -d link show dev ${name}`)).toContain('addrgenmode none')
@@ -181,7 +181,7 @@ describe('an external bridge', () => {
 
   test('is isolated, and as it was when the last attachment goes', async () => {
     await t.wantInPlace(...external)
-    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'both', reason: null })
     expect(isFiltered('br0')).toBe(true)
     expect(portOf('tap1')).toMatchObject({ group_fwd_mask: '0xfffd', learning: true })
     for (const entry of external) t.dataplane.unwant(entry)
@@ -214,7 +214,7 @@ describe('an external bridge', () => {
       const reason = `the host uses it (${shown}), and would be cut off`
       expect(await t.dataplane.isolationOf('br0')).toEqual({ by: null, reason })
       run(unuse)
-      await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'xdp')
+      await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'both')
       run(use)
       await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).reason === reason)
       expect(xdpOf('br0')).toBeNull()
@@ -260,7 +260,7 @@ describe('an external bridge', () => {
     await t.wantInPlace(...external)
     expect((await t.dataplane.isolationOf('br0')).by).toBeNull()
     run('ip link set br0 xdpgeneric off')
-    await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'xdp')
+    await t.lab.until(async () => (await t.dataplane.isolationOf('br0')).by === 'both')
     expect(xdpOf('br0')).not.toBe(program.id)
   })
 
@@ -269,8 +269,13 @@ describe('an external bridge', () => {
     run('tc filter add dev br0 ingress pref 1 protocol all u32 match u32 0 0 classid 1:1')
     await t.wantInPlace(...external)
     expect(isFiltered('br0')).toBe(false)
+    expect(await t.dataplane.isolationOf('br0')).toEqual({
+      by: 'xdp',
+      reason: expect.stringMatching(/^tc: /),
+    })
     run('tc filter del dev br0 ingress pref 1')
     await t.lab.until(() => isFiltered('br0'))
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'both', reason: null })
   })
 
   test('has sticky addresses at their ports from attaches and routes', async () => {

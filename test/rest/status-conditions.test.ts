@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import { summaryText } from '../../src/cli/status-text.ts'
 import { ipv6Disabled } from '../../src/dataplane/refusal.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { formatTime } from '../../src/values/time.ts'
@@ -247,6 +248,24 @@ describe('GET /status', () => {
       ])
     },
   )
+
+  test.each([
+    [{ by: 'both', reason: null }, { both: 1 }, '1 bridge by XDP and tc'],
+    [{ by: 'xdp', reason: 'tc: EBUSY' }, { xdp: 1 }, '1 bridge by XDP alone (tc: EBUSY)'],
+    [{ by: 'tc', reason: 'XDP: EPERM' }, { tc: 1 }, '1 bridge by tc alone (XDP: EPERM)'],
+    [
+      { by: null, reason: 'EPERM' },
+      { open: [expect.objectContaining({ reason: 'EPERM' })] },
+      '1 NOT ISOLATED',
+    ],
+  ] as const)('says what isolates bridges, and what was refused: %j', async (found, counts, text) => {
+    await settled()
+    one.driver.isolation = found
+    const status = await get('/status')
+    const refusals = found.by === 'xdp' || found.by === 'tc' ? [found.reason] : []
+    expect(status.isolation).toEqual({ both: 0, xdp: 0, tc: 0, open: [], ...counts, refusals })
+    expect(summaryText(status)).toContain(` ${text}\n`)
+  })
 
   test('reports that it cannot listen', async () => {
     const network = new VirtualNetwork(clock)

@@ -32,6 +32,12 @@ interface NotIsolated {
   readonly program: number | null
 }
 
+/** The protection that the kernel refused, and why. */
+interface RefusedProtection {
+  readonly means: 'xdp' | 'tc'
+  readonly reason: string
+}
+
 export interface IsolationDependencies {
   readonly requests: Requests
   readonly links: Links
@@ -55,7 +61,7 @@ export class BridgeIsolation {
   /** Bridges that are not isolated, by index. */
   private readonly open = new Map<number, NotIsolated>()
   /** What the kernel refused for bridges that are isolated by the other one, by index. */
-  private readonly refused = new Map<number, 'xdp' | 'tc'>()
+  private readonly refused = new Map<number, RefusedProtection>()
 
   constructor({ requests, links, programs }: IsolationDependencies) {
     this.requests = requests
@@ -106,17 +112,21 @@ export class BridgeIsolation {
 
   /** What another program's filters prevented is tried again. */
   filtersRemoved(index: number): void {
-    if (this.refused.get(index) === 'tc') this.refused.delete(index)
+    if (this.refused.get(index)?.means === 'tc') this.refused.delete(index)
     if (this.open.get(index)?.use === null) this.open.delete(index)
   }
 
   /** What isolates a bridge, or why nothing does, as last observed. */
   of(bridge: Link): Isolation {
-    if (this.hasXdp(bridge)) return { by: 'xdp', reason: null }
+    const refused = this.refused.get(bridge.index)
+    if (this.hasXdp(bridge))
+      return refused?.means === 'tc' ? { by: 'xdp', reason: refused.reason } : { by: 'both', reason: null }
     const open = this.open.get(bridge.index)
     if (open !== undefined) return { by: null, reason: open.reason }
-    const isByFilter = this.lacksXdp || this.refused.get(bridge.index) === 'xdp'
-    return isByFilter ? { by: 'tc', reason: null } : { by: null, reason: 'it is not isolated yet' }
+    const whyNotXdp = this.xdpLack ?? (refused?.means === 'xdp' ? refused.reason : null)
+    return whyNotXdp === null
+      ? { by: null, reason: 'it is not isolated yet' }
+      : { by: 'tc', reason: whyNotXdp }
   }
 
   /** Drops ICMP errors for the node itself on a port of a VRF, where the kernel allows that. */
@@ -153,8 +163,10 @@ export class BridgeIsolation {
     return filtersOf(index, [LOCAL_ERRORS]).length > 0
   }
 
-  private get lacksXdp(): boolean {
-    return typeof this.loadXdp() === 'number'
+  /** Why there is no XDP program to attach; null where there is one. */
+  private get xdpLack(): string | null {
+    const program = this.loadXdp()
+    return typeof program === 'number' ? `XDP: ${lackOf(program)}` : null
   }
 
   private useOf(bridge: Link): string | null {
@@ -171,8 +183,8 @@ export class BridgeIsolation {
 
   /** Whether it is isolated by all that the kernel accepts. */
   private hasAll(bridge: Link): boolean {
-    const refused = this.refused.get(bridge.index)
-    if (!this.hasXdp(bridge) && !this.lacksXdp && refused !== 'xdp') return false
+    const refused = this.refused.get(bridge.index)?.means
+    if (!this.hasXdp(bridge) && this.xdpLack === null && refused !== 'xdp') return false
     return refused === 'tc' || filtersOf(bridge.index, DROP_FILTERS).length > 0
   }
 
@@ -196,8 +208,8 @@ export class BridgeIsolation {
     const byFilter = this.filter(index)
     this.refused.delete(index)
     if (byXdp !== null && byFilter !== null) return `XDP: ${byXdp}; tc: ${byFilter}`
-    if (byXdp !== null) this.refused.set(index, 'xdp')
-    if (byFilter !== null) this.refused.set(index, 'tc')
+    if (byXdp !== null) this.refused.set(index, { means: 'xdp', reason: `XDP: ${byXdp}` })
+    if (byFilter !== null) this.refused.set(index, { means: 'tc', reason: `tc: ${byFilter}` })
     return null
   }
 
