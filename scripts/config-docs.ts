@@ -30,6 +30,7 @@ dataplane_driver = linux
 An option is given by the environment variable \`CHANTER_SECTION__OPTION\`: its section and its name in capitals, two underscores between
 them. For [BGP] the name alone will do. With them, no file has to be there. Docker and Kubernetes also take the names of sections about
 one peer, as \`CHANTER_BGP_PEER:192.0.2.1__PEER_AS\`. What Kubernetes sets for a Service of the name chanter is not read.
+As bagpipe-bgp does, chanter also reads \`OS_SECTION__OPTION\`, over which \`CHANTER_SECTION__OPTION\` wins.
 
 \`\`\`sh
 CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_DATAPLANE_DRIVER_EVPN__DATAPLANE_DRIVER=linux chanter daemon
@@ -37,7 +38,8 @@ CHANTER_LOCAL_ADDRESS=eth0 CHANTER_MY_AS=64512 CHANTER_PEERS=192.0.2.1 CHANTER_D
 
 - A comment takes a whole line and starts with \`#\` or \`;\`. An indented line continues the value above it. Lists are
   separated by commas. Section names may be written in any case, option names in lower case.
-- oslo.config's \`$name\` substitution is not done.
+- \`$name\` and \`\${name}\` stand for the value of another option of the section, else of [DEFAULT], and \`\${section.name}\` for one of
+  another section; \`$$\` and \`\\$\` for a dollar sign. A reference to an option that is not there is an error. So it is in oslo.config.
 - A wrong value keeps the daemon from starting: each is a line on standard error, with its position and what is allowed, and the exit code
   is 1. So does a misspelled section, and a misspelled name of an option without which the daemon cannot start, or would have no driver.
 - Another unknown option or section is ignored. The log warns of it, with a guess at what was meant, and \`chanter status\` reports it until

@@ -6,7 +6,7 @@ import { CliError } from './command.ts'
 
 /** An option of the daemon in the same environment; undefined for none. */
 function ofDaemon(option: 'HOST' | 'PORT' | 'SOCKET' | 'TOKEN_FILE'): string | undefined {
-  const value = process.env[`CHANTER_API__${option}`]
+  const value = process.env[`CHANTER_API__${option}`] ?? process.env[`OS_API__${option}`]
   return value === '' || value === 'none' ? undefined : value
 }
 

@@ -40,8 +40,10 @@ export function readValues(known: Known, text: ConfigText, located: LocatedOptio
   const ofPeers = new Map<string, Partial<PeerSettings>>()
   for (const [section, options] of located.given)
     if (!known.sections.has(section)) ofPeers.set(section, read(section, known.ofPeer.shape, options.keys()))
-  // an option that seems to be missing may be in a line that cannot be read
-  if (text.findings.length === 0) findings.push(...absent)
+  // an option that seems to be missing may be in a line that cannot be read, or refer to another one that is not there
+  const isWhole =
+    text.findings.length === 0 && !located.findings.some(({ code }) => code === 'unknown-reference')
+  if (isWhole) findings.push(...absent)
   return { draft: Object.fromEntries(sections), ofPeers, findings }
 }
 

@@ -1,4 +1,5 @@
 import type { Assignment } from './ini.ts'
+import { configSchema, optionsOf } from './schema.ts'
 
 const PREFIX = 'CHANTER_'
 /** The variables that Kubernetes sets in every pod for a Service of the name `chanter`. */
@@ -18,6 +19,19 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
       { section, option: option.toLowerCase(), value, file: `environment variable ${name}`, line: null },
     ]
   })
+}
+
+/** The options from the environment variables of oslo.config, which is asked for those of options that there are. */
+export function readOsloEnvironment(variables: Readonly<Record<string, string | undefined>>): Assignment[] {
+  return [...optionsOf(configSchema({}))].flatMap(([section, options]) =>
+    [...options.keys()].flatMap((option) => {
+      const name = `OS_${section}__${option}`.toUpperCase()
+      const value = variables[name]
+      return value === undefined
+        ? []
+        : [{ section, option, value, file: `environment variable ${name}`, line: null }]
+    }),
+  )
 }
 
 /** The variable of an option. */

@@ -23,6 +23,7 @@ export type FindingCode =
   | 'unknown-section'
   | 'unknown-option'
   | 'wrong-value'
+  | 'unknown-reference'
   | 'missing-option'
   | 'unused-section'
   | 'unreachable-peer'

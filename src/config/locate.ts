@@ -3,14 +3,15 @@ import { type ConfigFinding, finding, type Position } from './finding.ts'
 import type { Assignment, ConfigText, SectionHeader } from './ini.ts'
 import { type FoundSection, findOption, findSection, type Known, optionsIn } from './known.ts'
 import type { About } from './option.ts'
+import { resolveReferences } from './references.ts'
 import { suggest } from './suggest.ts'
 
-/** Assignments by section and option; the names of peer sections are normalised. */
+/** Assignments by section and option, with what their references stand for; the names of peer sections are normalised. */
 export type Given = ReadonlyMap<string, ReadonlyMap<string, Assignment>>
 
 export interface LocatedOptions {
   readonly given: Given
-  /** Unknown, deprecated and unused names. */
+  /** Unknown, deprecated and unused names, and references to unknown ones. */
   readonly findings: readonly ConfigFinding[]
   /** The first header of each section. */
   readonly headers: ReadonlyMap<string, Position>
@@ -19,8 +20,9 @@ export interface LocatedOptions {
 /** Finds the option of each assignment, of which later ones win. One in a misspelled section is taken as it is meant, besides the error. */
 export function locate(known: Known, text: ConfigText): LocatedOptions {
   const { headers, findings: ofSections } = locateSections(known, text.headers)
-  const { given, findings: ofOptions } = locateOptions(known, text.assignments)
-  return { given, headers, findings: [...ofSections, ...ofOptions] }
+  const { given: written, findings: ofOptions } = locateOptions(known, text.assignments)
+  const { given, findings: ofValues } = resolveReferences(known, written)
+  return { given, headers, findings: [...ofSections, ...ofOptions, ...ofValues] }
 }
 
 function locateSections(known: Known, written: readonly SectionHeader[]) {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { remedyFor } from '../values/path-reason.ts'
-import { readEnvironment } from './environment.ts'
+import { readEnvironment, readOsloEnvironment } from './environment.ts'
 import { ConfigError } from './finding.ts'
 import { type ConfigText, joinTexts, parseIni, textOf } from './ini.ts'
 import { NoRegularFile, readRegularFile } from './regular-file.ts'
@@ -28,7 +28,7 @@ export function readSources(
   const all: readonly ConfigSource[] =
     directory === undefined ? sources : [{ kind: 'directory', path: directory }, ...sources]
   const files = all.map(({ kind, path }) => (kind === 'file' ? readFile(path) : readDirectory(path)))
-  const variables = readEnvironment(environment)
+  const variables = [...readOsloEnvironment(environment), ...readEnvironment(environment)]
   const read = joinTexts([...files, textOf(variables)])
   if (isNamed('file')) return read
   try {

@@ -120,6 +120,23 @@ describe('the environment', () => {
         expect(readEnvironment({ [variableOf(section, option)]: 'x' })).toMatchObject([{ section, option }])
   })
 
+  test('of oslo.config gives the options that there are, over which ours win', () => {
+    const variables = {
+      OS_BGP__MY_AS: '1',
+      OS_DEFAULT__LOG_FILE: '/a',
+      OS_AUTH_URL: 'http://192.0.2.1',
+      OS_DATABASE__CONNECTION: 'mysql://',
+      OS_BGP__peers: '192.0.2.1',
+      CHANTER_BGP__MY_AS: '2',
+    }
+    const { assignments } = readSources([], '/nowhere', variables)
+    expect(assignments.map(({ section, option, value, file }) => [section, option, value, file])).toEqual([
+      ['BGP', 'my_as', '1', 'environment variable OS_BGP__MY_AS'],
+      ['DEFAULT', 'log_file', '/a', 'environment variable OS_DEFAULT__LOG_FILE'],
+      ['BGP', 'my_as', '2', 'environment variable CHANTER_BGP__MY_AS'],
+    ])
+  })
+
   test('of Kubernetes for a Service of our name gives nothing', () => {
     const names = [
       'SERVICE_HOST',

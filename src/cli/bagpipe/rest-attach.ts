@@ -176,7 +176,7 @@ function requestBody(
 }
 
 async function send(operation: string, body: object): Promise<void> {
-  const host = process.env['CHANTER_API__HOST'] ?? API_HOST
+  const host = process.env['CHANTER_API__HOST'] ?? process.env['OS_API__HOST'] ?? API_HOST
   await print(`request: ${pythonJson(body)}`)
   const answer = await request({ host, port: await apiPort() }, `/${operation}_localport`, body)
   if (answer.status === 200) return print(`response: ${answer.status} ${pythonBytes(answer.body)}`)
