@@ -35,12 +35,13 @@ import { Statuses } from './statuses.ts'
 import { Storms } from './storms.ts'
 import { strayPortGaps } from './stray-ports.ts'
 import { tightUnderlays } from './tight-underlays.ts'
+import { TunnelPaths } from './tunnel-paths.ts'
 import { Turns } from './turns.ts'
 import { Underlay } from './underlay.ts'
 import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
 import { vrfLeftWith } from './vrf-left.ts'
-import { VtepPaths } from './vtep-paths.ts'
+
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
@@ -66,7 +67,7 @@ export class Reconciler implements Dataplane {
   readonly verifier: Verifier
   readonly storms: Storms
   readonly neighbourTables: NeighbourTables
-  private readonly vtepPaths: VtepPaths
+  private readonly tunnelPaths: TunnelPaths
   private readonly resync: Resync
   private readonly underlay: Underlay
   private readonly nodeAddresses: NodeAddresses
@@ -129,7 +130,7 @@ export class Reconciler implements Dataplane {
     })
     this.storms = new Storms({ clock, driver, events, devices: devices.all })
     this.neighbourTables = new NeighbourTables({ clock, driver, events })
-    this.vtepPaths = new VtepPaths(clock, driver, devices.all)
+    this.tunnelPaths = new TunnelPaths(clock, driver, devices.all)
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
   }
 
@@ -242,7 +243,7 @@ export class Reconciler implements Dataplane {
     const answers = gathered([
       driver.vxlanGaps(),
       externalVxlanGaps(devices.all.values(), driver),
-      this.vtepPaths.gaps(),
+      this.tunnelPaths.gaps(),
       strayPortGaps(devices.all, driver),
     ])
     return whenAnswered(answers, (gaps) => [...gaps.flat(), ...unmanagedGaps(devices.all.values())])
@@ -302,7 +303,7 @@ export class Reconciler implements Dataplane {
   }
 
   /** What looks at the kernel at intervals. */
-  private readonly watches = () => [this.resync, this.storms, this.neighbourTables, this.vtepPaths]
+  private readonly watches = () => [this.resync, this.storms, this.neighbourTables, this.tunnelPaths]
 
   private schedule(): void {
     this.turns.schedule()

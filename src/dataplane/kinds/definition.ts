@@ -41,8 +41,10 @@ export interface LinkDefinition<E extends Shape> extends Definition<E> {
   otherEnd?(entry: E): string
   /** Whether it is a bridge: to be isolated from the host, watched for storms, and slow to delete. */
   readonly isBridge?: boolean
-  /** The source address of what a device sends to its VTEPs. */
+  /** The source address of what a device sends to its VTEPs, or to its provider edge. */
   localOf?(entry: E): Ip
+  /** The provider edge at the other end of a device; null where there are any number. */
+  remoteOf?(entry: E): Ip | null
   /** Whether the kernel has no room for both. */
   excludes?(entry: E, other: E): boolean
   /** The MTU of one that leaves it to an underlay with that MTU, undefined where that is unknown; null where the kernel chooses it. */

@@ -46,5 +46,7 @@ export const tunnel = {
   isSuch: ({ local, remote, encapsulation }, actual) =>
     actual.local === local && actual.peer === remote && actual.encapsulation === encapsulation,
   traits: ({ local, remote, encapsulation }) => ({ local, peer: remote, encapsulation }),
+  localOf: ({ local }) => local,
+  remoteOf: ({ remote }) => remote,
   mtuOver: (entry, underlayMtu) => (underlayMtu === undefined ? null : tunnelMtuOver(underlayMtu, entry)),
 } satisfies LinkDefinition<MplsTunnel>

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import type { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import * as e from './entries.ts'
+import * as ipEntries from './ip-entries.ts'
 import { lateLab, type MemoryLab, memoryLab } from './memory-lab.ts'
 
 const MINUTE_MS = 60_000
@@ -44,6 +45,18 @@ test('of many one is named, and they are looked up some at a time', async () => 
   lab.clock.advance(MINUTE_MS)
   expect(Math.max(...asked.mock.calls.map(([vteps]) => vteps.length))).toBeLessThan(200)
   expect(await gaps()).toEqual([expect.stringMatching(/ \(no route\) and 999 more: mend/)])
+})
+
+test('a provider edge without a path is reported, as long as it has a tunnel', async () => {
+  const others = { ...ipEntries.gre, device: 'mpls---2', remote: e.ip('192.0.2.9') }
+  for (const entry of [ipEntries.gre, others]) dataplane.want(entry)
+  dropped('192.0.2.9', 'no route')
+  lab.clock.advance(MINUTE_MS)
+  expect(await gaps()).toEqual([
+    'provider edges that packets of this node do not reach: 192.0.2.9 (no route): mend the routes (ip route get 192.0.2.9 from 192.0.2.1)',
+  ])
+  dataplane.unwant(others)
+  expect(await gaps()).toEqual([])
 })
 
 test('one that gets no frames any more is not reported', async () => {
