@@ -1,9 +1,10 @@
 import type * as z from 'zod'
 import { type ConfigFinding, finding, type Position } from './finding.ts'
-import type { Assignment, ConfigText } from './ini.ts'
+import type { ConfigText } from './ini.ts'
 import { type Known, optionsIn } from './known.ts'
 import type { LocatedOptions } from './locate.ts'
 import type { PeerSettings, Settings } from './schema.ts'
+import { wrongValue } from './wrong-value.ts'
 
 /** Native values by section, without those that are wrong. */
 export type Draft = { [Section in keyof Settings]: Partial<Settings[Section]> }
@@ -29,7 +30,7 @@ export function readValues(known: Known, text: ConfigText, located: LocatedOptio
       const result = shape[name]!.safeParse(assignment?.value)
       if (result.success) values[name] = result.data
       else if (assignment === undefined) absent.push(missing(known, text, located, section, name))
-      else findings.push(wrong(known, section, name, assignment, result.error.issues[0]?.message ?? ''))
+      else findings.push(wrongValue(known, section, name, assignment, result.error.issues[0]?.message ?? ''))
     }
     return values
   }
@@ -45,20 +46,6 @@ export function readValues(known: Known, text: ConfigText, located: LocatedOptio
     text.findings.length === 0 && !located.findings.some(({ code }) => code === 'unknown-reference')
   if (isWhole) findings.push(...absent)
   return { draft: Object.fromEntries(sections), ofPeers, findings }
-}
-
-function wrong(
-  known: Known,
-  section: string,
-  option: string,
-  assignment: Assignment,
-  why: string,
-): ConfigFinding {
-  const { allowed, isSecret } = optionsIn(known, section).get(option)!
-  const value = isSecret(assignment.value) ? null : assignment.value
-  const shown = value === null ? '(not shown)' : JSON.stringify(value)
-  const text = `[${section}] ${option} = ${shown}: ${why}`
-  return finding('error', 'wrong-value', assignment, text, { section, option, value, allowed })
 }
 
 function missing(

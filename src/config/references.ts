@@ -1,9 +1,10 @@
-import { type ConfigFinding, finding } from './finding.ts'
+import type { ConfigFinding } from './finding.ts'
 import type { Assignment } from './ini.ts'
 import { findOption, type Known, optionsIn } from './known.ts'
 import type { Given } from './locate.ts'
 import type { About } from './option.ts'
 import { PEER_SECTION } from './schema.ts'
+import { wrongValue } from './wrong-value.ts'
 
 /** As oslo.config reads a value: `$name` or `${name}` for another option, `$$` or `\$` for a dollar sign; any other one stands for itself. */
 const REFERENCE = /\\\$|\$(?:\$|([_a-z][._a-z0-9]*)|\{([_a-z][._a-z0-9]*)\})/gi
@@ -25,7 +26,8 @@ export function resolveReferences(
         kept.set(option, { ...assignment, value: values.of(section, option) })
       } catch (error) {
         if (!(error instanceof LeadsNowhere)) throw error
-        findings.push(leadsNowhere(known, section, option, assignment, error.message))
+        const why = `${error.message}; a dollar sign is written $$`
+        findings.push(wrongValue(known, section, option, assignment, why, 'unknown-reference'))
       }
     return [section, kept] as const
   })
@@ -81,18 +83,4 @@ class ValuesOfOptions {
     }
     throw new LeadsNowhere(`there is no option ${name} in [${places.join('] or [')}]`)
   }
-}
-
-function leadsNowhere(
-  known: Known,
-  section: string,
-  option: string,
-  assignment: Assignment,
-  why: string,
-): ConfigFinding {
-  const { allowed, isSecret } = optionsIn(known, section).get(option) as About
-  const value = isSecret(assignment.value) ? null : assignment.value
-  const shown = value === null ? '(not shown)' : JSON.stringify(value)
-  const text = `[${section}] ${option} = ${shown}: ${why}; a dollar sign is written $$`
-  return finding('error', 'unknown-reference', assignment, text, { section, option, value, allowed })
 }
