@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Driver, NeighbourTable } from '../driver.ts'
-import { type AskingSteps, answerTo, type Eventual, takeSteps, whenAnswered } from '../eventual.ts'
+import { type AskingSteps, takeSteps, whenAnswered } from '../eventual.ts'
 import type { FullNeighbourTable, NeighbourFamily } from '../model.ts'
+import { Rounds } from './rounds.ts'
 
 const INTERVAL_MS = 10_000
 
@@ -25,23 +26,17 @@ export class NeighbourTables {
   private readonly events: EventSink
   private readonly readings = new Map<NeighbourFamily, TableReading>()
   private readonly full = new Map<NeighbourFamily, FullNeighbourTable>()
-  private running = false
-  private cancel = () => {}
+  readonly rounds: Rounds
 
   constructor({ clock, driver, events }: NeighbourTablesDependencies) {
     this.clock = clock
     this.driver = driver
     this.events = events
-  }
-
-  start(): void {
-    this.running = true
-    this.cancel = this.clock.after(INTERVAL_MS, () => this.round())
-  }
-
-  stop(): void {
-    this.running = false
-    this.cancel()
+    this.rounds = new Rounds(
+      clock,
+      INTERVAL_MS,
+      (done) => void whenAnswered(takeSteps(this.measuring()), done),
+    )
   }
 
   /** Those that refused neighbours in the last interval. */
@@ -49,17 +44,13 @@ export class NeighbourTables {
     return this.full.values()
   }
 
-  private round(): void {
-    void whenAnswered(takeSteps(this.measuring()), () => {
-      if (this.running) this.start()
-    })
-  }
-
   private *measuring(): AskingSteps<void> {
     try {
-      for (const table of yield* this.answerTo(this.driver.neighbourTables())) yield* this.assess(table)
+      for (const table of yield* this.rounds.answerTo(this.driver.neighbourTables()))
+        yield* this.assess(table)
     } catch (error) {
-      if (this.running) this.events.emit({ type: 'neighbour-tables-unreadable', error: errorOf(error) })
+      if (this.rounds.isRunning)
+        this.events.emit({ type: 'neighbour-tables-unreadable', error: errorOf(error) })
     }
   }
 
@@ -69,7 +60,7 @@ export class NeighbourTables {
     this.readings.set(family, { at, refused })
     const grown = refused - before.refused
     if (grown <= 0) return this.end(family)
-    const most = mostOf(yield* this.answerTo(this.driver.neighbourCounts(family)))
+    const most = mostOf(yield* this.rounds.answerTo(this.driver.neighbourCounts(family)))
     const seconds = Math.round((at - before.at) / 1000)
     if (!this.full.has(family)) {
       const device = most?.device ?? null
@@ -80,13 +71,6 @@ export class NeighbourTables {
 
   private end(family: NeighbourFamily): void {
     if (this.full.delete(family)) this.events.emit({ type: 'neighbour-table-free', family })
-  }
-
-  /** Nothing follows an answer after a stop. */
-  private *answerTo<T>(answer: Eventual<T>): AskingSteps<T> {
-    const result = yield* answerTo(answer)
-    if (!this.running) throw new Error('stopped')
-    return result
   }
 }
 

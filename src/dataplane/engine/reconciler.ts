@@ -29,6 +29,7 @@ import { NodeAddresses } from './node-addresses.ts'
 import { Notices } from './notices.ts'
 import { Overruns } from './overruns.ts'
 import { Resync } from './resync.ts'
+import type { Rounds } from './rounds.ts'
 import { type NeededSetting, neededSettings } from './settings.ts'
 import { staleDevices } from './stale-devices.ts'
 import { Statuses } from './statuses.ts'
@@ -41,7 +42,6 @@ import { Underlay } from './underlay.ts'
 import { unmanagedGaps } from './unmanaged.ts'
 import { Verifier } from './verifier.ts'
 import { vrfLeftWith } from './vrf-left.ts'
-
 import { Waiters } from './waiters.ts'
 import { Work } from './work.ts'
 
@@ -68,6 +68,8 @@ export class Reconciler implements Dataplane {
   readonly storms: Storms
   readonly neighbourTables: NeighbourTables
   private readonly tunnelPaths: TunnelPaths
+  /** What looks at the kernel at intervals. */
+  private readonly watches: readonly Pick<Rounds, 'start' | 'stop'>[]
   private readonly resync: Resync
   private readonly underlay: Underlay
   private readonly nodeAddresses: NodeAddresses
@@ -132,6 +134,7 @@ export class Reconciler implements Dataplane {
     this.neighbourTables = new NeighbourTables({ clock, driver, events })
     this.tunnelPaths = new TunnelPaths(clock, driver, devices.all)
     this.resync = new Resync({ clock, verifier: this.verifier, events, intervalMs: resyncMs })
+    this.watches = [this.resync, this.storms.rounds, this.neighbourTables.rounds, this.tunnelPaths.rounds]
   }
 
   /** Begins to make the kernel equal to the desired state. */
@@ -139,14 +142,14 @@ export class Reconciler implements Dataplane {
     this.turns.start()
     this.driver.watch(this.notices)
     this.nodeAddresses.hint()
-    for (const watch of this.watches()) watch.start()
+    for (const watch of this.watches) watch.start()
     this.schedule()
   }
 
   /** Ends all activity, and every wait for it; the kernel stays as it is. */
   stop(): void {
     this.turns.stop()
-    for (const watch of this.watches()) watch.stop()
+    for (const watch of this.watches) watch.stop()
     const { devices, work, verifier, exceptions, underlay, nodeAddresses, overruns, drift, waiters } = this
     const parts: Closable[] = [
       devices,
@@ -301,9 +304,6 @@ export class Reconciler implements Dataplane {
   settings(slices: Iterable<readonly EntryStatus[]>): Iterable<Eventual<readonly NeededSetting[]>> {
     return neededSettings(slices, this.driver)
   }
-
-  /** What looks at the kernel at intervals. */
-  private readonly watches = () => [this.resync, this.storms, this.neighbourTables, this.tunnelPaths]
 
   private schedule(): void {
     this.turns.schedule()

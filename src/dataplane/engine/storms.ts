@@ -1,11 +1,12 @@
 import type { Clock } from '../../clock.ts'
 import { type EventSink, errorOf } from '../../events/event.ts'
 import type { Counters, Driver } from '../driver.ts'
-import { type AskingSteps, answerTo, type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
+import { type AskingSteps, type Eventual, gathered, takeSteps, whenAnswered } from '../eventual.ts'
 import { type LinkEntry, linkDefinition } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
 import { ALIAS_PREFIX, type Storm } from '../model.ts'
 import type { Device } from './device.ts'
+import { Rounds } from './rounds.ts'
 
 const INTERVAL_MS = 10_000
 /** A bridge above the limit is measured once more together with its ports, so that a short burst is no storm. */
@@ -39,26 +40,16 @@ export class Storms {
   private readonly driver: Driver
   private readonly events: EventSink
   private readonly devices: ReadonlyMap<string, Device>
+  readonly rounds: Rounds
   private readonly readings = new Map<string, Reading>()
   private readonly storms = new Map<string, Storm>()
-  private running = false
-  private cancel = () => {}
 
   constructor({ clock, driver, events, devices }: StormsDependencies) {
     this.clock = clock
     this.driver = driver
     this.events = events
     this.devices = devices
-  }
-
-  start(): void {
-    this.running = true
-    this.cancel = this.clock.after(INTERVAL_MS, () => this.round())
-  }
-
-  stop(): void {
-    this.running = false
-    this.cancel()
+    this.rounds = new Rounds(clock, INTERVAL_MS, (done) => this.round(done))
   }
 
   /** The current storms. */
@@ -66,14 +57,14 @@ export class Storms {
     return this.storms.values()
   }
 
-  private round(): void {
+  private round(done: () => void): void {
     for (const bridge of this.readings.keys()) if (this.bridgeOf(bridge) === null) this.forget(bridge)
     const names = [...this.devices.keys()].filter((name) => this.bridgeOf(name) !== null)
     const turn = (): void => {
-      if (!this.running) return
+      if (!this.rounds.isRunning) return
       void whenAnswered(this.measure(names.splice(0, BRIDGES_A_TURN)), () => {
         if (names.length > 0) this.clock.soon(turn)
-        else if (this.running) this.start()
+        else done()
       })
     }
     turn()
@@ -87,16 +78,16 @@ export class Storms {
     // an answer that another one has overtaken is older than the last reading, and is ignored
     const at = this.clock.now()
     try {
-      const counters = yield* this.answerTo(this.driver.counters(names))
+      const counters = yield* this.rounds.answerTo(this.driver.counters(names))
       const answers = names.map((name) => {
         const bridge = this.bridgeOf(name)
         const read = counters.get(name)
         if (bridge === null || read === undefined) return this.forget(name)
         return takeSteps(this.assess(bridge, { at, counters: read }))
       })
-      yield* this.answerTo(gathered(answers))
+      yield* this.rounds.answerTo(gathered(answers))
     } catch (error) {
-      if (this.running) this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
+      if (this.rounds.isRunning) this.events.emit({ type: 'counters-unreadable', error: errorOf(error) })
     }
   }
 
@@ -106,7 +97,8 @@ export class Storms {
     if (before === undefined) return void this.readings.set(name, { ...now, ports: null })
     if (now.at - before.at < MIN_INTERVAL_MS) return
     // an external bridge that is not isolated may be an interface of the host, and receive unicast for it
-    const isHosts = isExternal(bridge) && (yield* this.answerTo(this.driver.isolationOf(name))).by === null
+    const isHosts =
+      isExternal(bridge) && (yield* this.rounds.answerTo(this.driver.isolationOf(name))).by === null
     const rates = ratesOf(isHosts, before, now)
     const isHigh = this.storms.has(name) ? rates.most >= CALM_RATE : rates.least >= STORM_RATE
     const ports = isHigh ? yield* this.portsOf(name) : null
@@ -115,20 +107,13 @@ export class Storms {
     this.readings.set(name, { ...now, ports })
     if (ports === null) this.end(name, rates.most)
     else if (before.ports !== null) this.report(bridge, busiest(before.ports, ports), rates.most)
-    else this.clock.after(CONFIRM_MS, () => this.running && this.measure([name]))
+    else this.clock.after(CONFIRM_MS, () => this.rounds.isRunning && this.measure([name]))
   }
 
   private *portsOf(bridge: string): AskingSteps<ReadonlyMap<string, number>> {
-    const ports = yield* this.answerTo(this.driver.portsOf(bridge))
-    const counters = yield* this.answerTo(this.driver.counters(ports.map(({ name }) => name)))
+    const ports = yield* this.rounds.answerTo(this.driver.portsOf(bridge))
+    const counters = yield* this.rounds.answerTo(this.driver.counters(ports.map(({ name }) => name)))
     return new Map([...counters].map(([name, { received }]) => [name, received]))
-  }
-
-  /** Nothing follows an answer after a stop. */
-  private *answerTo<T>(answer: Eventual<T>): AskingSteps<T> {
-    const result = yield* answerTo(answer)
-    if (!this.running) throw new Error('stopped')
-    return result
   }
 
   private report({ device: bridge, alias }: LinkEntry, port: string | null, rate: number): void {

@@ -12,6 +12,7 @@ import {
 } from '../kinds/index.ts'
 import type { Device } from './device.ts'
 import { orUnknown, UNKNOWN } from './lost-answers.ts'
+import { Rounds } from './rounds.ts'
 
 /** A lookup takes some 10 µs: for a thousand VTEPs a minute that is nothing. */
 const INTERVAL_MS = 60_000
@@ -21,7 +22,7 @@ const ENTRIES_A_TURN = 1000
 const LOOKUPS_A_TURN = 128
 
 /** Ends of tunnels from one local address. */
-interface TunnelEnds {
+interface RemoteEnds {
   readonly what: 'VTEPs' | 'provider edges'
   readonly local: Ip
   /** Each with an entry that sends to it. */
@@ -33,25 +34,15 @@ export class TunnelPaths {
   private readonly clock: Clock
   private readonly driver: Pick<Driver, 'withoutPath'>
   private readonly devices: ReadonlyMap<string, Device>
+  readonly rounds: Rounds
   /** Those without a path when they were last looked up. */
-  private lost: readonly TunnelEnds[] = []
-  private running = false
-  private cancel = () => {}
+  private lost: readonly RemoteEnds[] = []
 
   constructor(clock: Clock, driver: Pick<Driver, 'withoutPath'>, devices: ReadonlyMap<string, Device>) {
     this.clock = clock
     this.driver = driver
     this.devices = devices
-  }
-
-  start(): void {
-    this.running = true
-    this.cancel = this.clock.after(INTERVAL_MS, () => this.search())
-  }
-
-  stop(): void {
-    this.running = false
-    this.cancel()
+    this.rounds = new Rounds(clock, INTERVAL_MS, (done) => this.search(done))
   }
 
   /** Those found that still have no path, a sentence for those of each local address. */
@@ -60,7 +51,7 @@ export class TunnelPaths {
   }
 
   private *gapSteps(): AskingSteps<string[]> {
-    const reasons = new Map<string, [TunnelEnds, [Ip, string][]]>()
+    const reasons = new Map<string, [RemoteEnds, [Ip, string][]]>()
     for (const ends of this.lost) {
       const wanted = [...ends.remotes].flatMap(([remote, entry]) => (this.wants(entry) ? [remote] : []))
       const [, found] = ensure(reasons, keyOf(ends), () => [ends, []])
@@ -78,19 +69,19 @@ export class TunnelPaths {
       : (device?.tables.get(entry.kind)?.wants(entry) ?? false)
   }
 
-  private search(): void {
-    const found = new Map<string, TunnelEnds>()
+  private search(done: () => void): void {
+    const found = new Map<string, RemoteEnds>()
     const walk = this.gather(found)
     const turn = (): void => {
-      if (!this.running) return
+      if (!this.rounds.isRunning) return
       if (!walk.next().done) return this.clock.soon(turn)
-      this.lookUp([...found.values()].flatMap(inParts), [])
+      this.lookUp([...found.values()].flatMap(inParts), [], done)
     }
     turn()
   }
 
   /** Reads the ends of tunnels, some entries a step. */
-  private *gather(found: Map<string, TunnelEnds>): Generator<undefined, void> {
+  private *gather(found: Map<string, RemoteEnds>): Generator<undefined, void> {
     let read = 0
     for (const { link, tables } of [...this.devices.values()]) {
       const ends = link === null ? null : endsOf(link)
@@ -108,24 +99,24 @@ export class TunnelPaths {
     }
   }
 
-  private lookUp(parts: TunnelEnds[], lost: TunnelEnds[]): void {
-    if (!this.running) return
+  private lookUp(parts: RemoteEnds[], lost: RemoteEnds[], done: () => void): void {
+    if (!this.rounds.isRunning) return
     const part = parts.pop()
     if (part === undefined) {
       this.lost = lost
-      return this.start()
+      return done()
     }
     const { local, remotes } = part
     void whenAnswered(orUnknown(this.driver.withoutPath([...remotes.keys()], local)), (reasons) => {
       if (reasons !== UNKNOWN && reasons.size > 0)
         lost.push({ ...part, remotes: new Map([...remotes].filter(([remote]) => reasons.has(remote))) })
-      this.clock.soon(() => this.lookUp(parts, lost))
+      this.clock.soon(() => this.lookUp(parts, lost, done))
     })
   }
 }
 
 /** The other end of a device with one, or none yet of one that has VTEPs; null for another device. */
-function endsOf(link: LinkEntry): TunnelEnds | null {
+function endsOf(link: LinkEntry): RemoteEnds | null {
   const { localOf, remoteOf } = linkDefinition(link.kind)
   const local = localOf?.(link)
   if (local === undefined) return null
@@ -134,19 +125,19 @@ function endsOf(link: LinkEntry): TunnelEnds | null {
   return { what: remoteOf === undefined ? 'VTEPs' : 'provider edges', local, remotes }
 }
 
-function keyOf({ what, local }: TunnelEnds): string {
+function keyOf({ what, local }: RemoteEnds): string {
   return `${what} ${local}`
 }
 
 /** As many as are looked up at once. */
-function inParts(ends: TunnelEnds): TunnelEnds[] {
+function inParts(ends: RemoteEnds): RemoteEnds[] {
   const all = [...ends.remotes]
-  const parts: TunnelEnds[] = []
+  const parts: RemoteEnds[] = []
   while (all.length > 0) parts.push({ ...ends, remotes: new Map(all.splice(0, LOOKUPS_A_TURN)) })
   return parts
 }
 
-function gap({ what, local }: TunnelEnds, [ip, reason]: [Ip, string], more: number): string {
+function gap({ what, local }: RemoteEnds, [ip, reason]: [Ip, string], more: number): string {
   const remote = formatIp(ip)
   const others = more === 0 ? '' : ` and ${more} more`
   return `${what} that packets of this node do not reach: ${remote} (${reason})${others}: mend the routes (ip route get ${remote} from ${formatIp(local)})`
