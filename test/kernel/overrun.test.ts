@@ -70,6 +70,7 @@ const OWNED = [`ip link add vxlan--net1 up ${VXLAN}`, 'ip link set vxlan--net1 a
 test.each([
   ['none is there', []],
   ['one has the mark of chanter', OWNED],
+  ['one of chanter has lost its mark', OWNED.slice(0, 1)],
   [
     'one of chanter is beside one of bagpipe-bgp',
     [...OWNED, `ip link add vxlan--net2 up ${VXLAN.replace('100', '200')} proxy`],
