@@ -243,14 +243,14 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: KernelSummary, now
     yield `${failed} of ${wanted} kernel entries failed${example}`
   }
   if (unremoved > 0) yield `kernel entries that cannot be removed: ${unremoved}`
-  if (pending > 0 && since !== null && now - since > LONG_PENDING_MS) {
+  if (pending > 0 && since !== null && isLong(since, now)) {
     yield `${pending} of ${wanted} kernel entries are pending, since ${formatTime(since)}`
   }
   const { recurring, worst } = kernel.drift
   if (worst !== null)
     yield `${recurring} kernel ${recurring === 1 ? 'entry is' : 'entries are'} changed by other programs again and again, such as ${dataplane.describe(worst.entry)}: ${worst.changes} times since ${formatTime(worst.since)}; ip monitor shows the changes: stop the program that makes them`
   const { removing } = kernel
-  if (removing.since !== null && now - removing.since > LONG_PENDING_MS)
+  if (removing.since !== null && isLong(removing.since, now))
     yield `${removing.count} kernel entries and links are still to be removed, since ${formatTime(removing.since)}`
   const [left, stale] = [true, false].map((isLeft) =>
     links.filter(({ alias }) => (alias === null) === isLeft).map(({ name }) => name),
@@ -264,7 +264,7 @@ function* kernelProblems({ dataplane }: ServiceViews, kernel: KernelSummary, now
 }
 
 function* outages({ outages }: KernelSummary, now: number): Iterable<string> {
-  const long = outages.filter(({ since }) => now - since > LONG_PENDING_MS)
+  const long = outages.filter(({ since }) => isLong(since, now))
   if (long.length === 0) return
   const some = long
     .slice(0, 3)
@@ -309,6 +309,11 @@ function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {
   if (failure === null) return
   const count = dropped === 0 ? '' : `; ${dropped} lines dropped`
   yield `the log cannot be written to ${path ?? 'standard output'} since ${formatTime(failure.since)}: ${failure.reason}${count}`
+}
+
+/** Whether something has lasted for long; a time that is yet to come is from before the clock of the machine was put back. */
+function isLong(since: number, now: number): boolean {
+  return since > now || now - since > LONG_PENDING_MS
 }
 
 /** Without peers, no session is missing. */

@@ -38,6 +38,18 @@ describe('GET /status', () => {
     ])
   })
 
+  test('goes on to name what has been wrong for long when the clock of the machine is put back', async () => {
+    await settled()
+    one.reconciler.stop()
+    await two.attach({ mac: 0x02_00_00_00_01_03, ip: null })
+    clock.advance(70_000)
+    const before = (await get('/status')).problems
+    expect(before).toEqual([expect.stringContaining('kernel entries are pending')])
+    const epoch = clock.epoch()
+    vi.spyOn(clock, 'epoch').mockReturnValue(epoch - 3_600_000)
+    expect((await get('/status')).problems).toEqual(before)
+  })
+
   test('counts entries that a device has no use for, and is well', async () => {
     one.driver.fail((op, entry) => op === 'set' && entry.kind === 'neighbour', ipv6Disabled, 10)
     await settled()
