@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { InferredOptionTypes, Options } from 'yargs'
 import type { Server } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
+import { pathReason } from '../values/path-reason.ts'
 import { CliError } from './command.ts'
 
 /** An option of the daemon in the same environment; undefined for none. */
@@ -59,23 +60,30 @@ export function serverOf(args: ServerArgs, port: number): Server {
   const [, scheme, host = args.server, own] =
     /^(https?):\/\/(\[[^\]]+\]|[^/:]+)(?::(\d+))?\/*$/.exec(args.server) ?? []
   const isTls = scheme === 'https'
-  const given = { ca: args['tls-ca-file'], cert: args['tls-cert-file'], key: args['tls-key-file'] }
-  if (!isTls && Object.values(given).some((path) => path !== undefined))
+  const certificates = ['tls-ca-file', 'tls-cert-file', 'tls-key-file'] as const
+  if (!isTls && certificates.some((option) => args[option] !== undefined))
     throw new CliError('certificates are for --server https://HOST')
-  const [ca, cert, key] = Object.values(given).map((path) => (path === undefined ? undefined : read(path)))
+  const [ca, cert, key] = certificates.map((option) => read(option, args[option]))
   return {
     host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: own === undefined ? port : Number(own),
+    port: checkedPort(own === undefined ? port : Number(own)),
     socket,
-    token: args['token-file'] === undefined ? undefined : read(args['token-file']).trim(),
+    token: read('token-file', args['token-file'])?.trim(),
     tls: isTls ? { ca, cert, key } : undefined,
   }
 }
 
-function read(path: string): string {
+function checkedPort(port: number): number {
+  if (Number.isInteger(port) && port > 0 && port <= 0xffff) return port
+  throw new CliError(`${port} is no port: expected an integer from 1 to 65535`)
+}
+
+/** The content of the file that an option names; undefined without the option. */
+function read(option: string, path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new CliError((error as Error).message)
+    throw new CliError(`--${option} ${path}: ${pathReason(error)}`)
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
+import { CliError } from '../../src/cli/command.ts'
 import { serverOf } from '../../src/cli/server-options.ts'
 
 const NO_FILES = {
@@ -46,4 +47,26 @@ test.each([
   [{ PORT: 'http' }, ['127.0.0.1', 8082, undefined]],
 ])('in the environment of a daemon with %j its API is asked', async (environment, defaults) => {
   expect(await defaultsIn(environment)).toEqual(defaults)
+})
+
+test.each([
+  [
+    { 'token-file': '/nowhere/token' },
+    8082,
+    "--token-file /nowhere/token: ENOENT: no such file or directory, open '/nowhere/token'",
+  ],
+  [{ 'tls-ca-file': '/' }, 8082, '--tls-ca-file /: EISDIR: illegal operation on a directory, read'],
+  [{}, 99_999, '99999 is no port: expected an integer from 1 to 65535'],
+  [{}, Number.NaN, 'NaN is no port: expected an integer from 1 to 65535'],
+  [{ server: 'https://192.0.2.11:0' }, 8082, '0 is no port: expected an integer from 1 to 65535'],
+])('%j with port %j names what is wrong', (changes, port, message) => {
+  expect(() => serverOf({ ...NO_FILES, server: 'https://192.0.2.11', ...changes }, port)).toThrow(
+    new CliError(message),
+  )
+})
+
+test('in the environment of oslo.config, too, its API is asked', async () => {
+  vi.resetModules()
+  vi.stubEnv('OS_API__PORT', '8093')
+  expect((await import('../../src/cli/server-options.ts')).portOption.default).toBe(8093)
 })
