@@ -8,6 +8,7 @@ import { type Assignment, type ConfigText, joinTexts, textOf } from './ini.ts'
 import { type Known, knownOptions, optionsIn } from './known.ts'
 import { type Given, locate } from './locate.ts'
 import { shownSection } from './option.ts'
+import { literal } from './references.ts'
 import { PEER_SECTION, type PeerSettings, type Settings } from './schema.ts'
 import { type ShownSetting, shownSettings } from './shown-settings.ts'
 import { type ConfigSource, readSources } from './sources.ts'
@@ -119,11 +120,14 @@ function shownOptions(settings: Settings, peers: Peers, { sections, peerOptions 
   return { sections: Object.fromEntries(shown), peers: Object.fromEntries(ofPeers) }
 }
 
-/** With the name of an interface replaced by the address that is in effect: the interface may have another one at the next reload. */
+/**
+ * As they can be read again, without references; with the name of an interface replaced by the address that is in effect: the interface may have
+ * another one at the next reload.
+ */
 function assignmentsOf(known: Known, given: Given, settings: readonly ShownSetting[]): Assignment[] {
   return [...given].flatMap(([section, options]) =>
     [...options].map(([option, assignment]) => {
-      const all = { ...assignment, section, option }
+      const all = { ...assignment, section, option, value: literal(assignment.value) }
       if (!optionsIn(known, section).get(option)?.isLookedUp) return all
       const setting = settings.find((one) => one.section === section && one.option === option)
       return setting === undefined ? all : { ...all, value: String(setting.value) }

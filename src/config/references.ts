@@ -9,6 +9,11 @@ import { wrongValue } from './wrong-value.ts'
 /** As oslo.config reads a value: `$name` or `${name}` for another option, `$$` or `\$` for a dollar sign; any other one stands for itself. */
 const REFERENCE = /\\\$|\$(?:\$|([_a-z][._a-z0-9]*)|\{([_a-z][._a-z0-9]*)\})/gi
 
+/** The text of a value that stands for itself. */
+export function literal(value: string): string {
+  return value.replaceAll('$', '$$$$')
+}
+
 /** Why a reference leads nowhere. */
 class LeadsNowhere extends Error {}
 

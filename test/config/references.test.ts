@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseIni } from '../../src/config/ini.ts'
+import { parseIni, textOf } from '../../src/config/ini.ts'
 import { checkConfig } from '../../src/config/load.ts'
 import { REFERENCES, withReferences } from '../support/references.ts'
 import { BASE } from './load-setup.ts'
@@ -12,12 +12,15 @@ function given(text: string, section: string, option: string): string | undefine
   return check(text).assignments.find((one) => one.section === section && one.option === option)?.value
 }
 
+const settingOf = (text: string, section: string, option: string) =>
+  check(text).settings.find((one) => one.section === section && one.option === option)?.value
+
 describe('a reference to another option', () => {
   test.each(REFERENCES)('%j, %j', (inDefault, inBgp, logFile, localAddress) => {
     const text = withReferences(inDefault, inBgp)
     if (logFile === null) expect(errorsOf(text)).toEqual([expect.stringContaining('[DEFAULT] log_file = ')])
-    else expect(given(text, 'DEFAULT', 'log_file')).toBe(logFile)
-    if (localAddress !== 'D') expect(given(text, 'BGP', 'local_address')).toBe(localAddress)
+    else expect(settingOf(text, 'DEFAULT', 'log_file')).toBe(logFile)
+    if (localAddress !== 'D') expect(settingOf(text, 'BGP', 'local_address')).toBe(localAddress)
   })
 
   test('counts in lists and numbers, and is shown as what it stands for', () => {
@@ -28,6 +31,13 @@ describe('a reference to another option', () => {
     expect(config?.bgp.peers).toHaveLength(2)
     expect(settings.find(({ option }) => option === 'hold_time')?.value).toBe(7)
     expect(settings.find(({ option }) => option === 'peers')?.value).toEqual(['192.0.2.8', '192.0.2.1'])
+  })
+
+  test('is resolved once: what is read is the same when a reload reads it again', () => {
+    const { assignments } = check(`${BASE}[DEFAULT]\nlog_dir = /var/$$log\nlog_file = $log_dir/$$x\n`)
+    const again = checkConfig(textOf(assignments), {})
+    expect(again.findings).toEqual([])
+    expect(again.config?.log).toMatchObject({ file: '/var/$log/$x' })
   })
 
   test('of a peer is to an option of its section, else of [BGP]', () => {

@@ -40,8 +40,8 @@ test.each([
 ])('oslo.config reads the variable %s in the same way', (name, value) => {
   const directory = temporaryFiles({ 'bgp.conf': withReferences('log_file = F', '') })
   const file = join(directory, 'bgp.conf')
-  const { config, assignments } = interpret(readSources([], file, { [name]: value }))
-  const address = assignments.find(({ option }) => option === 'local_address')?.value
-  const logFile = assignments.find(({ option }) => option === 'log_file')?.value
+  const { config, settings } = interpret(readSources([], file, { [name]: value }))
+  const address = settings.find(({ option }) => option === 'local_address')?.value
+  const logFile = settings.find(({ option }) => option === 'log_file')?.value
   expect(oslo(file, { [name]: value })).toEqual([logFile, address, config.bgp.asNumber])
 })
