@@ -1,6 +1,6 @@
 import { isLeastPreferred, type Route } from '../bgp/rib/route.ts'
-import { isRouter } from '../bgp/values/extended-community.ts'
-import { type Ip, isIpv4, whyNoHost } from '../values/address.ts'
+import { type ExtendedCommunity, isArpNd, isRouter } from '../bgp/values/extended-community.ts'
+import { type Ip, isIpv4, isLinkLocal, whyNoHost } from '../values/address.ts'
 import { assert } from '../values/assert.ts'
 import { addressKey, type Key, KeyMap } from '../values/key-map.ts'
 import type { Mac } from '../values/mac.ts'
@@ -171,9 +171,21 @@ export class Addresses {
     const isAnswered = found !== undefined && !isLocal && whyNoHost(ip) === null
     const best = isAnswered ? select(found, this.context) : undefined
     if (best === undefined) return this.forwarding.removeNeighbour(ip)
-    const router = !isIpv4(ip) && best.set.attributes.extendedCommunities?.some(isRouter) === true
-    this.forwarding.setNeighbour(ip, best.nlri.mac, router)
+    this.forwarding.setNeighbour(
+      ip,
+      best.nlri.mac,
+      isOfRouter(ip, best.set.attributes.extendedCommunities ?? []),
+    )
   }
+}
+
+/**
+ * Whether answers for a remote address say that it is a router: as its route does (RFC 9047), and where that says nothing, of a link-local
+ * address. Default routers have these, and a VM drops one that answers as a host (RFC 4861 §7.2.5); of a host the flag has no effect.
+ */
+function isOfRouter(ip: Ip, communities: readonly ExtendedCommunity[]): boolean {
+  if (isIpv4(ip)) return false
+  return communities.some(isRouter) || (isLinkLocal(ip) && !communities.some(isArpNd))
 }
 
 /** Routes to one address. Most often there is one: a list would double its memory. */

@@ -112,7 +112,12 @@ export function isDefaultGateway(community: ExtendedCommunity): boolean {
 
 /** Whether the community marks the route's IPv6 address as a router's (R flag, RFC 9047 §2). */
 export function isRouter(community: ExtendedCommunity): boolean {
-  return community.startsWith(ARP_ND) && (community.charCodeAt(2) & 1) === 1
+  return isArpNd(community) && (community.charCodeAt(2) & 1) === 1
+}
+
+/** Whether the community has the flags of ARP and ND answers for the route's IP address (RFC 9047 §2). */
+export function isArpNd(community: ExtendedCommunity): boolean {
+  return community.startsWith(ARP_ND)
 }
 
 /** RFC 7432 §7.7 and §15. */
