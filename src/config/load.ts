@@ -1,10 +1,10 @@
-import { networkInterfaces } from 'node:os'
 import { formatIp } from '../values/address.ts'
 import { type Config, type Peers, type ShownOptions, toConfig } from './config.ts'
 import { inconsistencies } from './consistency.ts'
 import { type ReadValues, readValues } from './draft.ts'
 import { ConfigError, type ConfigFinding, messagesOf } from './finding.ts'
 import { type Assignment, type ConfigText, joinTexts, textOf } from './ini.ts'
+import { interfacesOfMachine } from './interfaces.ts'
 import { type Known, knownOptions, optionsIn } from './known.ts'
 import { type Given, locate } from './locate.ts'
 import { shownSection } from './option.ts'
@@ -62,7 +62,7 @@ export function interpret(text: ConfigText, interfaces?: Interfaces): LoadedConf
 }
 
 /** Finds all that is wrong with a configuration. */
-export function checkConfig(text: ConfigText, interfaces: Interfaces = networkInterfaces()): CheckedConfig {
+export function checkConfig(text: ConfigText, interfaces: Interfaces = interfacesOfMachine()): CheckedConfig {
   const known = knownOptions(interfaces)
   const located = locate(known, text)
   const values = readValues(known, text, located)
