@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import type { Options } from 'yargs'
 import { BGP_PORT } from '../bgp/constants.ts'
@@ -6,8 +7,17 @@ import { PEER_DEFAULTS } from '../bgp/session/peer-config.ts'
 import type { KeyFile } from '../config/key-file.ts'
 import { keyFile, tokenFile } from '../config/types.ts'
 import { createLog, plainLog } from '../log.ts'
-import type { ReflectorConfig } from '../reflector/config.ts'
-import { formatIp, type Ip, isIpv4, isLoopback, parseInterfaceAddress, parseIp } from '../values/address.ts'
+import { canConnect, type ReflectorConfig } from '../reflector/config.ts'
+import {
+  ANY_IPV4,
+  ANY_IPV6,
+  formatIp,
+  type Ip,
+  isIpv4,
+  isLoopback,
+  parseInterfaceAddress,
+  parseIp,
+} from '../values/address.ts'
 import { CliError, command } from './command.ts'
 import { untilSignal } from './until-signal.ts'
 
@@ -26,7 +36,11 @@ const options = {
   'client-limit': { ...number, default: 1000, describe: 'Clients at most' },
   'router-id': { ...text, describe: 'BGP identifier', defaultDescription: 'an IPv4 address of this machine' },
   'cluster-id': { ...text, describe: 'Cluster (RFC 4456)', defaultDescription: 'the router id' },
-  listen: { ...text, default: '0.0.0.0', describe: 'Address to listen on; `::` for IPv6 too' },
+  listen: {
+    ...text,
+    describe: 'Address to listen on; `::` for IPv4 and IPv6',
+    defaultDescription: '0.0.0.0, with IPv6 clients ::',
+  },
   port: { ...number, default: BGP_PORT, describe: 'TCP port to listen on' },
   'hold-time': {
     ...number,
@@ -79,6 +93,7 @@ export const reflector = command({
       token: readSecret('--api-token-file', args['api-token-file'], tokenFile.parse),
     })
     readSecrets()
+    const clients = args.client.map(prefix)
     const config: ReflectorConfig = {
       as: integer('--as', args.as, 1, 0xffff_ffff),
       identifier: ipv4('--router-id', identifier),
@@ -86,9 +101,9 @@ export const reflector = command({
         '--cluster-id',
         args['cluster-id'] === undefined ? identifier : address('--cluster-id', args['cluster-id']),
       ),
-      listenAddress: address('--listen', args.listen),
+      listenAddress: listenAddress(args.listen, clients),
       listenPort: integer('--port', args.port, 1, 0xffff),
-      clients: args.client.map(prefix),
+      clients,
       clientLimit: integer('--client-limit', args['client-limit'], 1, 1_000_000),
       peers: args.peer.map((peer) => address('--peer', peer)),
       holdTimeSeconds: integer('--hold-time', args['hold-time'], 3, 0xffff),
@@ -121,6 +136,19 @@ function prefix(value: string): Prefix {
   const parsed = parseInterfaceAddress(value)
   if (parsed === undefined) throw new CliError(`--client ${value} is not a prefix such as 192.0.2.0/24`)
   return { ip: maskPrefix(parsed.ip, parsed.prefixLength), length: parsed.prefixLength }
+}
+
+/** Throws where no client could connect to it. */
+export function listenAddress(
+  given: string | undefined,
+  clients: readonly Prefix[],
+  hasIpv6 = existsSync('/proc/net/if_inet6'),
+): Ip {
+  if (given === undefined) return hasIpv6 && clients.some(({ ip }) => !isIpv4(ip)) ? ANY_IPV6 : ANY_IPV4
+  const listen = address('--listen', given)
+  if (!clients.some((client) => canConnect(client, listen)))
+    throw new CliError(`no --client can connect to ${formatIp(listen)}: --listen :: takes IPv4 and IPv6`)
+  return listen
 }
 
 function endpoint(value: string): { host: string; port: number } {

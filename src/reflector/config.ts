@@ -11,7 +11,7 @@ import type { Prefix } from '../bgp/nlri/prefix.ts'
 import { PEER_DEFAULTS } from '../bgp/session/peer-config.ts'
 import { SPEAKER_DEFAULTS, type SpeakerConfig } from '../bgp/speaker-config.ts'
 import type { KeyFile } from '../config/key-file.ts'
-import type { Ip } from '../values/address.ts'
+import { ANY_IPV6, type Ip, isIpv4, isUnspecified } from '../values/address.ts'
 
 export interface ReflectorConfig {
   readonly as: number
@@ -60,7 +60,22 @@ export function speakerConfig(
     listenAddress,
     listenPort,
     clusterId,
-    peers: peers.map((address) => ({ ...common, address })),
+    peers: peers.map((address) => ({
+      ...common,
+      address,
+      localAddress: sourceFor(address, listenAddress, identifier),
+    })),
     dynamicPeers: clients.map((prefix) => ({ prefix, template, limit })),
   }
+}
+
+/** Whether clients of a prefix can connect to an address; `::` takes IPv4 too. */
+export function canConnect({ ip }: Prefix, listenAddress: Ip): boolean {
+  return listenAddress === ANY_IPV6 || isIpv4(listenAddress) === isIpv4(ip)
+}
+
+/** Where sessions that it opens come from. An IPv6 address of the machine is known by `listenAddress` alone: without one the kernel chooses. */
+function sourceFor(peer: Ip, listenAddress: Ip, identifier: Ip): Ip {
+  if (!isUnspecified(listenAddress) && isIpv4(listenAddress) === isIpv4(peer)) return listenAddress
+  return isIpv4(peer) ? identifier : ANY_IPV6
 }
