@@ -97,10 +97,7 @@ function* serviceFacts({
       `${countText(drift.count, 'change', 'changes')} by other programs repaired since the start, the last at ${formatTime(drift.last)}`,
     ]
   for (const { device, neighbours } of without_ipv6)
-    yield [
-      'IPv6',
-      `disabled on ${device}: ${countText(neighbours, 'neighbour', 'neighbours')} not needed there`,
-    ]
+    yield ['IPv6', `disabled on ${device}: ${countText(neighbours, 'entry', 'entries')} not needed there`]
   for (const { underlay, room, mtu } of tight_underlays)
     yield ['mtu', `VXLAN devices have ${mtu}, ${underlay} room for ${room}: larger packets are fragmented`]
   if (isolation !== undefined) yield ['isolation', isolationText(isolation)]

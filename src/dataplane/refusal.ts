@@ -63,6 +63,11 @@ export function reworded(refusal: Refusal, reword: (text: string) => string): Re
   return { ...refusal, text: reword(refusal.text) }
 }
 
+/** A refusal because an interface has no IPv6, for which the kernel says `EACCES`. */
+export function withoutIpv6(refusal: Refusal, device: string): Refusal {
+  return reworded(refusal, () => `IPv6 is disabled on ${device}`)
+}
+
 /** The refusal of one of several hops. */
 export function partly(refusal: Refusal): Refusal {
   return reworded(refusal, (text) => `${text}; the other hops carry its flows`)

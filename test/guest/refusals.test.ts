@@ -79,3 +79,13 @@ test('both take what is only beside the underlay', async () => {
   }
   expect(await node.faults()).toEqual([])
 })
+
+test('an IPv6 endpoint of a port where IPv6 is disabled is refused in words, and leaves nothing', async () => {
+  run('sysctl -qw net.ipv6.conf.tap1.disable_ipv6=1')
+  const endpoint = { ...body('ipvpn', 'tap1'), ip_address: '2001:db8::1/64', gateway_ip: '2001:db8::ff' }
+  expect(await node.attach(endpoint)).toContain('cannot set up tap1: IPv6 is disabled on tap1')
+  expect(node.reconciler.statuses.unremovedCount()).toBe(0)
+  run('sysctl -qw net.ipv6.conf.tap1.disable_ipv6=0')
+  expect(await node.attach(endpoint)).toBe('200')
+  expect(await node.detach(endpoint)).toBe('200')
+})

@@ -6,7 +6,7 @@ import type { Kernel } from './kinds/definition.ts'
 import { linuxDefinition } from './kinds/index.ts'
 
 /** The errnos for an absent object that was to be removed. */
-const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EADDRNOTAVAIL]
+const ABSENT = [k.ENOENT, k.ESRCH, k.ENODEV, k.EOPNOTSUPP, k.EAFNOSUPPORT, k.EADDRNOTAVAIL]
 
 const MESSAGES_A_SEND = 256
 

@@ -65,6 +65,11 @@ function isWritable(): boolean {
 
 const IPV6_FORWARDING = 'ipv6/conf/all/forwarding'
 
+/** Whether the kernel has IPv6: one that was booted with `ipv6.disable=1` has not. */
+export function hasIpv6(): boolean {
+  return read(IPV6_FORWARDING) !== undefined
+}
+
 /** Whether the host forwards IPv6 already. */
 export function forwardsIpv6(): boolean {
   return read(IPV6_FORWARDING) !== 0

@@ -1,12 +1,13 @@
 import { isIpv4 } from '../../../values/address.ts'
 import type { Link, ObservedEntry } from '../../driver.ts'
 import type { PortAddress } from '../../model.ts'
+import { withoutIpv6 } from '../../refusal.ts'
 import { addressesOf } from '../addresses.ts'
 import * as k from '../constants.ts'
 import { type Batch, ipFamily, type Target } from '../encode.ts'
 import { dumpAddresses } from '../encode-ip.ts'
 import type { NetlinkWriter } from '../message.ts'
-import { flushIpv6 } from '../sysctl.ts'
+import { flushIpv6, isIpv6Disabled } from '../sysctl.ts'
 import type { LinuxDefinition, Sources } from './definition.ts'
 import { dumped } from './dump.ts'
 
@@ -28,6 +29,8 @@ export const address: LinuxDefinition<PortAddress> = {
     encode(requests, entry, link)
     return null
   },
+  explain: (refusal, { ip, device }) =>
+    !isIpv4(ip) && isIpv6Disabled(device) ? withoutIpv6(refusal, device) : null,
   encodeRemoval,
   readAddress({ device, ip, prefixLength, marked, flags, broadcast }) {
     const entry = { kind: 'address', device, ip, prefixLength } as const

@@ -1,6 +1,9 @@
+import { isIpv4 } from '../../../values/address.ts'
 import type { FixedNeighbour } from '../../model.ts'
+import { withoutIpv6 } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { deleteNeighbour, dumpNeighbours, ipFamily, ndmsg } from '../encode.ts'
+import { isIpv6Disabled } from '../sysctl.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumped } from './dump.ts'
 
@@ -14,6 +17,8 @@ export const fixedNeighbour: LinuxDefinition<FixedNeighbour> = {
     batch.writer.attributeMac(k.NDA_LLADDR, mac)
     batch.end()
   },
+  explain: (refusal, { ip, device }) =>
+    !isIpv4(ip) && isIpv6Disabled(device) ? withoutIpv6(refusal, device) : null,
   encodeRemoval: (batch, { ip }, { index }) => deleteNeighbour(batch, index, ip),
   readNeighbour({ family, device, state, flags, dst, mac }, directory) {
     const isProxy = (flags & k.NTF_PROXY) !== 0

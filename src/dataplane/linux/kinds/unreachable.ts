@@ -1,6 +1,9 @@
+import { isIpv4 } from '../../../values/address.ts'
 import type { Unreachable } from '../../model.ts'
+import { ipv6Disabled } from '../../refusal.ts'
 import * as k from '../constants.ts'
 import { prefix } from '../encode-ip.ts'
+import { hasIpv6 } from '../sysctl.ts'
 import type { LinuxDefinition } from './definition.ts'
 import { dumpVrfRoutes } from './dump.ts'
 
@@ -19,6 +22,8 @@ export const unreachable: LinuxDefinition<Unreachable> = {
     prefix(batch.writer, entry, { type: k.RTN_UNREACHABLE, scope, metric: k.WORST_METRIC })
     batch.end()
   },
+  // where there is no IPv6, nothing is reachable by it
+  explain: (_refusal, entry) => (!isIpv4(entry.prefix) && !hasIpv6() ? ipv6Disabled : null),
   readRoute({ type, metric, destination, marked }) {
     if (destination === null || type !== k.RTN_UNREACHABLE || metric !== k.WORST_METRIC) return undefined
     return { entry: { kind: 'unreachable', ...destination }, marked }
