@@ -98,7 +98,8 @@ export class Listeners implements Closable {
   private addresses(): ReadonlySet<Ip> {
     const { localAddress, listenAddress } = this.config
     if (listenAddress !== null) return new Set([listenAddress])
-    return new Set([localAddress, ...this.peers.map((peer) => peer.localAddress ?? localAddress)])
+    const sessions = [...this.peers, ...this.dynamicPeers.map(({ template }) => template)]
+    return new Set([localAddress, ...sessions.map((one) => one.localAddress ?? localAddress)])
   }
 
   /** Protects the peers' connections to a listener. */

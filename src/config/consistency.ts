@@ -105,20 +105,30 @@ function* strangers(
   }
 }
 
-/** Peers that no session can reach from its local address. */
+/** Peers that no session can reach from its local address, and clients that cannot connect to theirs. */
 function* unreachable({ draft: { BGP }, ofPeers }: ReadValues, at: PositionOf): Iterable<ConfigFinding> {
-  const own = (name: string): Ip | undefined =>
-    ofPeers.get(`${PEER_SECTION}${name}`)?.local_address ?? BGP.local_address
-  for (const address of BGP.peers ?? []) {
-    const name = formatIp(address)
-    const from = own(name)
-    if (from === undefined || isIpv4(from) === isIpv4(address)) continue
-    const [family, section] = [isIpv4(address) ? 'IPv4' : 'IPv6', `${PEER_SECTION}${name}`]
-    const message = `[BGP] peers: ${name} cannot be reached from ${formatIp(from)}: name an ${family} local_address in [${section}]`
-    yield finding('warning', 'unreachable-peer', at('BGP', 'peers'), message, {
+  const isListenedAt = (family: Ip) =>
+    [...ofPeers.values()].some((own) => own.local_address && isIpv4(own.local_address) === isIpv4(family))
+  const clients = (BGP.reflector_clients ?? []).filter(({ ip }) => !isListenedAt(ip))
+  const all = [
+    ...(BGP.peers ?? []).map((ip) => ({ ip, name: formatIp(ip), option: 'peers', verb: 'be reached from' })),
+    ...clients.map((network) => ({
+      ip: network.ip,
+      name: formatNetwork(network),
+      option: 'reflector_clients',
+      verb: 'connect to',
+    })),
+  ]
+  for (const { ip, name: value, option, verb } of all) {
+    const section = `${PEER_SECTION}${value}`
+    const own = ofPeers.get(section)?.local_address ?? BGP.local_address
+    if (own === undefined || isIpv4(own) === isIpv4(ip)) continue
+    const family = isIpv4(ip) ? 'IPv4' : 'IPv6'
+    const message = `[BGP] ${option}: ${value} cannot ${verb} ${formatIp(own)}: name an ${family} local_address in [${section}]`
+    yield finding('warning', 'unreachable-peer', at('BGP', option), message, {
       section: 'BGP',
-      option: 'peers',
-      value: name,
+      option,
+      value,
     })
   }
 }

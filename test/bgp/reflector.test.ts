@@ -181,6 +181,20 @@ describe('neighbours of a prefix', () => {
     expect([...rr.peers.keys()]).toHaveLength(1)
   })
 
+  test('connect to the local address of their prefix', async () => {
+    const local = '10.78.0.1'
+    const group = { prefix: { ip: ip('10.78.0.0'), length: 24 }, limit: 10 }
+    const rr = speakerAt(RR, [], clock, network, {
+      dynamicPeers: [{ ...group, template: { ...template, localAddress: ip(local) } }],
+    })
+    await rr.listeners.open()
+    const client = node('10.78.0.11', [local])
+    clock.advance(2000)
+    expect(
+      [rr, client].map(({ peers }) => [...peers.values()].map(({ sessions }) => sessions.state)),
+    ).toEqual([['Established'], ['Established']])
+  })
+
   test('that never get as far as a session leave nothing behind', () => {
     const rr = openReflector(100)
     speakerAt(A, [peerConfig(RR, { as: 64513 })], clock, network, { as: 64513 })

@@ -93,9 +93,13 @@ describe('a peer', () => {
 
   test('that is a prefix has settings too', () => {
     const text = 'reflector_clients = 10.0.0.0/8, 2001:db8::/32\n[BGP_PEER:10.0.0.0/8]\npeer_as = 64513\n'
-    const { config, warnings } = load(text)
+    const { config, warnings } = load(`${text}[BGP_PEER:2001:DB8::/32]\nlocal_address = 2001:db8::11\n`)
     expect(warnings).toEqual([])
     expect(config.bgp.dynamicPeers.map(({ as }) => as)).toEqual([64513, 64512])
+    expect(config.bgp.dynamicPeers.map(({ localAddress }) => formatIp(localAddress))).toEqual([
+      '192.0.2.11',
+      '2001:db8::11',
+    ])
   })
 })
 
@@ -174,6 +178,10 @@ describe('mistakes', () => {
     [
       'peers = 2001:db8::1',
       'bgp.conf line 5: [BGP] peers: 2001:db8::1 cannot be reached from 192.0.2.11: name an IPv6 local_address in [BGP_PEER:2001:db8::1]',
+    ],
+    [
+      'reflector_clients = 192.0.2.0/24, 2001:db8::/64',
+      'bgp.conf line 5: [BGP] reflector_clients: 2001:db8::/64 cannot connect to 192.0.2.11: name an IPv6 local_address in [BGP_PEER:2001:db8::/64]',
     ],
     [
       'listen = off\n[BGP_PEER:192.0.2.2]\npassive = true',
