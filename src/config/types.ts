@@ -6,8 +6,10 @@ import {
   type InterfaceAddress,
   IPV4_LENGTH,
   type Ip,
+  isLinkLocal,
   parseInterfaceAddress,
   parseIp,
+  unmapped,
 } from '../values/address.ts'
 import { pathReason } from '../values/path-reason.ts'
 import { KeyFile } from './key-file.ts'
@@ -225,6 +227,9 @@ export const address: Type<Ip> = {
     const ip = parseIp(value)
     if (ip === undefined) throw new InvalidValue()
     if (!identifiesHost(ip)) throw new InvalidValue('no host has this address')
+    if (isLinkLocal(ip))
+      throw new InvalidValue('a link-local address needs an interface, which cannot be named')
+    if (unmapped(ip) !== ip) throw new InvalidValue(`write ${formatIp(unmapped(ip))}`)
     return ip
   },
   show: formatIp,
@@ -245,6 +250,7 @@ export const prefix: Type<InterfaceAddress> = {
   parse(value) {
     const parsed = parseInterfaceAddress(value)
     if (!value.includes('/') || parsed === undefined) throw new InvalidValue()
+    if (unmapped(parsed.ip) !== parsed.ip) throw new InvalidValue('write the prefix of IPv4 addresses')
     return parsed
   },
   show: formatNetwork,
@@ -339,8 +345,4 @@ function identifiesHost(ip: Ip): boolean {
   const first = ip.charCodeAt(0)
   const unspecified = [...ip].every((octet) => octet === '\0')
   return !unspecified && (ip.length === IPV4_LENGTH ? first < 224 : first !== 0xff)
-}
-
-function isLinkLocal(ip: Ip): boolean {
-  return ip.length !== IPV4_LENGTH && ip.charCodeAt(0) === 0xfe && (ip.charCodeAt(1) & 0xc0) === 0x80
 }

@@ -122,10 +122,25 @@ describe('a wrong value stops the daemon with one line', () => {
   const HOLD = '0 (no keepalives) or a number of seconds from 3 to 65535'
   const DRIVER = 'dummy or linux'
   const STATE_FILE = 'the path of a file, or nothing'
+  const PREFIXES = 'prefixes such as 192.0.2.0/24, separated by commas'
   const PEERS = 'IPv4 and IPv6 addresses, separated by commas'
   const HOST = 'an IPv4 or IPv6 address, or a host name, or none'
 
+  const LINK_LOCAL = 'a link-local address needs an interface, which cannot be named'
+
   test.each([
+    ['BGP', 'local_address', 'fe80::1', `${LINK_LOCAL}; expected ${OWN_ADDRESS}`],
+    ['BGP', 'local_address', '::ffff:192.0.2.1', `write 192.0.2.1; expected ${OWN_ADDRESS}`],
+    ['BGP', 'peers', '192.0.2.1, fe80::2', `${LINK_LOCAL}; expected ${PEERS}`],
+    ['BGP', 'peers', '::FFFF:c000:201', `write 192.0.2.1; expected ${PEERS}`],
+    ['BGP', 'peers', 'fe80::1%eth0', `expected ${PEERS}`],
+    ['DATAPLANE_DRIVER_EVPN', 'dataplane_local_address', 'fe80::1', `${LINK_LOCAL}; expected ${OWN_ADDRESS}`],
+    [
+      'BGP',
+      'vtep_networks',
+      '::ffff:10.0.0.0/104',
+      `write the prefix of IPv4 addresses; expected ${PREFIXES}`,
+    ],
     [
       'BGP',
       'local_address',
