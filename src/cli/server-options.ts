@@ -22,7 +22,8 @@ export const serverOptions = {
     type: 'string',
     default: socket === undefined ? (host ?? API_HOST) : `unix:${socket}`,
     requiresArg: true,
-    describe: 'Address of the REST API; `unix:PATH` for a Unix socket, `https://HOST[:PORT]` for TLS',
+    describe:
+      'HOST or HOST:PORT of the REST API ([ADDRESS]:PORT of IPv6); `unix:PATH` for a Unix socket, `https://HOST[:PORT]` for TLS',
   },
   'token-file': {
     ...file,
@@ -58,7 +59,7 @@ type ServerArgs = InferredOptionTypes<typeof serverOptions>
 export function serverOf(args: ServerArgs, port: number): Server {
   const [, socket] = /^unix:(.+)$/.exec(args.server) ?? []
   const [, scheme, host = args.server, own] =
-    /^(https?):\/\/(\[[^\]]+\]|[^/:]+)(?::(\d+))?\/*$/.exec(args.server) ?? []
+    /^(?:(https?):\/\/)?(\[[^\]]+\]|[^/:]+)(?::(\d+))?\/*$/.exec(args.server) ?? []
   const isTls = scheme === 'https'
   const certificates = ['tls-ca-file', 'tls-cert-file', 'tls-key-file'] as const
   if (!isTls && certificates.some((option) => args[option] !== undefined))

@@ -118,7 +118,8 @@ function isAllowed(host: string, names: readonly string[]): boolean {
     .replace(/^\[(.*)\]$/, '$1')
     .replace(/\.$/, '')
     .toLowerCase()
-  if (name === 'localhost' || parseIp(name) !== undefined) return true
+  // some clients leave the zone of a link-local address in (RFC 6874 §1)
+  if (name === 'localhost' || parseIp(name.replace(/%.*$/, '')) !== undefined) return true
   return [...ownNames(), ...names].some((one) => one.toLowerCase() === name)
 }
 

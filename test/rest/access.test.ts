@@ -71,7 +71,15 @@ describe('a page in a browser', () => {
 })
 
 test.each([
-  ...['localhost', 'LOCALHOST:8082', 'localhost.:8082', '127.0.0.1:8082', '[::1]:8082', '10.77.0.13:8082'],
+  ...[
+    'localhost',
+    'LOCALHOST:8082',
+    'localhost.:8082',
+    '127.0.0.1:8082',
+    '[::1]:8082',
+    '[fe80::1%eth0]:8082',
+    '10.77.0.13:8082',
+  ],
   ...['[2001:db8::1]', '0.0.0.0:8082', 'node1', 'Node1:8082'],
 ])('agents may name the node %s', async (host) => {
   api = testApi()
