@@ -43,6 +43,11 @@ const SHOWN_CHARACTERS = 80
 /** An attach may wait for the kernel, but a request to a daemon in trouble must still end. */
 const TIMEOUT_MS = 60_000
 
+/** An address of IPv6 without the brackets that it has in URLs; other hosts unchanged. */
+export function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1')
+}
+
 export function urlOf({ host, port, socket, tls }: Server, path: string): string {
   if (socket !== undefined) return `unix:${socket}:${path}`
   const scheme = tls === undefined ? 'http' : 'https'

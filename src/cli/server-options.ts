@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { InferredOptionTypes, Options } from 'yargs'
-import type { Server } from '../client.ts'
+import { type Server, withoutBrackets } from '../client.ts'
 import { API_HOST, API_PORT } from '../config/api-address.ts'
 import { pathReason } from '../values/path-reason.ts'
 import { CliError } from './command.ts'
@@ -66,7 +66,7 @@ export function serverOf(args: ServerArgs, port: number): Server {
     throw new CliError('certificates are for --server https://HOST')
   const [ca, cert, key] = certificates.map((option) => read(option, args[option]))
   return {
-    host: host.replace(/^\[(.*)\]$/, '$1'),
+    host: withoutBrackets(host),
     port: checkedPort(own === undefined ? port : Number(own)),
     socket,
     token: read('token-file', args['token-file'])?.trim(),

@@ -138,6 +138,12 @@ test('bagpipe-impex2dot fails when a server does not answer', async () => {
   })
 })
 
+test.each(['::1', '[::1]'])('the tools take an IPv6 address as %s', async (server) => {
+  const [glass, graph] = [`bagpipe-looking-glass --port 2`, `bagpipe-impex2dot --port 2`]
+  expect((await run(`${glass} --server ${server}`)).output).toMatch(/^No server at http:\/\/\[::1\]:2 : /)
+  expect((await run(`${graph} --server ${server}`)).error).toContain('Error requesting http://[::1]:2/')
+})
+
 test('a package has every command of bin/', () => {
   const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
   expect(Object.values(bin).sort()).toEqual(globSync('bin/*').sort())

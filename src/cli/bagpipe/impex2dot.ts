@@ -1,4 +1,4 @@
-import { request, urlOf } from '../../client.ts'
+import { request, urlOf, withoutBrackets } from '../../client.ts'
 import { CliError } from '../command.ts'
 import { print } from '../print.ts'
 import { apiPort, glassPath, PORT_OPTION, PREFIX_OPTION } from './api.ts'
@@ -50,7 +50,7 @@ export const impex2dot = tool({
 
 function fetcher(host: string, port: number, prefix: string): Fetch {
   return async (...words) => {
-    const server = { host, port }
+    const server = { host: withoutBrackets(host), port }
     const path = glassPath(prefix, words)
     const failed = (why: string) => new CliError(`Error requesting ${urlOf(server, path)}: ${why}`)
     const answer = await request(server, path).catch((error: Error) => {

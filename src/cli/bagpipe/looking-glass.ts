@@ -1,4 +1,4 @@
-import { type Answer, NoAnswer, request, type Server, urlOf } from '../../client.ts'
+import { type Answer, NoAnswer, request, type Server, urlOf, withoutBrackets } from '../../client.ts'
 import { API_HOST } from '../../config/api-address.ts'
 import { downwards } from '../looking-glass.ts'
 import { followNothing, type JsonValue, lookingGlassText } from '../looking-glass-text.ts'
@@ -20,7 +20,7 @@ export const lookingGlassTool = tool({
     recurse: { kind: 'flag', short: 'r', describe: 'Follow the whole tree below' },
   },
   async run(args, words) {
-    const server = { host: args.server ?? API_HOST, port: args.port ?? (await apiPort()) }
+    const server = { host: withoutBrackets(args.server ?? API_HOST), port: args.port ?? (await apiPort()) }
     // a word may be a path by itself
     const path = glassPath(
       args.prefix ?? 'looking-glass',
