@@ -128,6 +128,16 @@ test('an interface that has addresses of a router goes on to have them when the 
   expect(settings()).toEqual([1, 2, 0, 1])
 })
 
+test('so does one with an address of its own that has its default route of a router', async () => {
+  run(
+    'sysctl -qw net.ipv6.conf.all.forwarding=0 net.ipv6.conf.far1.accept_ra=1 net.ipv6.conf.tap1.accept_ra=1',
+  )
+  run('ip addr add 2001:db8:f::5/64 dev far1 nodad')
+  run('ip -6 route add default via 2001:db8:f::1 dev far1 proto ra')
+  await t.wantInPlace(e.red, e.port())
+  expect([setting('ipv6/conf/all/forwarding'), setting('ipv6/conf/far1/accept_ra')]).toEqual([1, 2])
+})
+
 test('a port that is released gets its settings back, and a strict rp_filter is only made loose', async () => {
   const settings = () =>
     ['forwarding', 'proxy_arp', 'rp_filter'].map((name) => setting(`ipv4/conf/tap1/${name}`))

@@ -143,6 +143,8 @@ export const RT_SCOPE_LINK = 253
 export const RT_SCOPE_NOWHERE = 255
 export const RTPROT_REDIRECT = 1
 export const RTPROT_KERNEL = 2
+/** Of routes that a router advertised. */
+export const RTPROT_RA = 9
 export const RTN_UNICAST = 1
 export const RTN_LOCAL = 2
 export const RTN_MULTICAST = 5
