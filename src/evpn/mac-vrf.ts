@@ -137,8 +137,10 @@ export class MacVrf implements Importer<Route>, Closable {
   }
 
   unlearn(route: Route): void {
-    if (isMacRoute(route)) this.addresses.unlearn(route)
-    else if (isMulticastRoute(route)) this.floodList.unlearn(route)
+    if (isMacRoute(route)) {
+      this.addresses.unlearn(route)
+      if (this.imports.brings(route)) this.regain(route.nlri.mac)
+    } else if (isMulticastRoute(route)) this.floodList.unlearn(route)
   }
 
   /** Routes of this instance in the RIB. */
@@ -190,6 +192,12 @@ export class MacVrf implements Importer<Route>, Closable {
     for (const local of this.endpoints.values())
       if (local.ip === ip && local.mac !== mac && this.mobility.ipRouteReceived(local.mac, sequence))
         this.outbid(local.mac)
+  }
+
+  /** A peer has withdrawn a route for the MAC address. */
+  private regain(mac: Mac): void {
+    if (!this.mobility.has(mac)) return
+    if (this.mobility.regain(mac, highestSequence(this.addresses.routesTo(mac)))) this.outbid(mac)
   }
 
   /** A local MAC address has a new sequence, which has to survive a restart. */

@@ -43,6 +43,8 @@ interface AttachedMac {
   readonly isEarly: boolean
   /** It has been raised above a route that arrived after the attach; that happens only once. */
   outbid: boolean
+  /** It outbids a route of the same sequence, once: a node that had the address before took that sequence while ours was withdrawn. */
+  claimsTie: boolean
 }
 
 /**
@@ -121,6 +123,8 @@ export class Mobility {
     if (local === undefined || sequence < local.sequence) return { outbids: false, duplicate: false }
     if (this.isOlder(local, sequence))
       return { outbids: this.outbidOnce(mac, local, sequence), duplicate: false }
+    if (sequence === local.sequence && sequence > 0 && local.claimsTie)
+      return { outbids: this.claimTie(mac, local), duplicate: false }
     if (sequence <= Math.max(local.sequence, local.highest)) return { outbids: false, duplicate: false }
     local.highest = sequence
     return { outbids: false, duplicate: this.moved(mac) }
@@ -145,6 +149,27 @@ export class Mobility {
     return local.sequence > before
   }
 
+  /**
+   * A route that outbid a local address is withdrawn, as after a migration that was given up: the address is here again. `left` is the highest sequence
+   * that is still received, undefined where there is none. Returns whether ours has a new sequence, that of the route: peers such as FRR ignore one below
+   * the highest they had. If the other node was only away, it claims the tie.
+   */
+  regain(mac: Mac, left: number | undefined): boolean {
+    const local = this.local.get(mac)
+    if (local === undefined || local.highest <= local.sequence) return false
+    if (left !== undefined && left >= local.sequence) return false
+    local.sequence = local.highest
+    local.claimsTie = false
+    return true
+  }
+
+  private claimTie(mac: Mac, local: AttachedMac): boolean {
+    const before = local.sequence
+    local.claimsTie = false
+    local.sequence = this.next(mac, before)
+    return local.sequence > before
+  }
+
   /** Two new attachments both do this: the later one wins, as far as clocks agree. */
   private outbidOnce(mac: Mac, local: AttachedMac, sequence: number): boolean {
     const before = local.sequence
@@ -157,7 +182,15 @@ export class Mobility {
     const isEarly = this.completeness.newsUntil === Number.POSITIVE_INFINITY
     const attachedEpoch = this.epochSeconds()
     const attachedAt = this.completeness.now()
-    this.local.set(mac, { sequence, highest: sequence, attachedAt, attachedEpoch, isEarly, outbid })
+    this.local.set(mac, {
+      sequence,
+      highest: sequence,
+      attachedAt,
+      attachedEpoch,
+      isEarly,
+      outbid,
+      claimsTie: true,
+    })
   }
 
   /** One more than the highest, and no earlier where that is a time; a duplicate keeps its sequence. */

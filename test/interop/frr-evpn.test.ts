@@ -26,6 +26,8 @@ const VM3 = '02:00:00:00:01:03'
 const MOVER = '02:00:00:00:01:04'
 const MOVER_IP = '192.168.10.4'
 const FIXED = '02:00:00:00:01:55'
+/** Of a VM whose migration from node 1 to node 3 is given up. */
+const GIVEN_UP = '02:00:00:00:01:66'
 /** FRR learns IP addresses from ARP packets to its bridge. */
 const FRR_BRIDGE = '192.168.10.252'
 const UNUSED = '192.168.10.7'
@@ -248,6 +250,20 @@ describe('a VM moves', () => {
     await frrHas(MOVER, { type: 'local' })
     await allReach()
   })
+})
+
+test('a migration between two nodes that is given up: FRR goes back to the old one', async () => {
+  const pending = { ...attachmentOf(vm1), mac_address: GIVEN_UP, ip_address: undefined }
+  const there = { ...pending, local_port: { linuxif: vm3.port } }
+  const ask = async ({ api }: LabDaemon, path: string, body: object) =>
+    expect((await request(api, path, body)).status).toBe(200)
+  await ask(one, '/attach_localport', pending)
+  await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: ONE, remoteSequence: 0 })
+  await ask(three, '/attach_localport', there)
+  await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: THREE, remoteSequence: 1 })
+  await ask(three, '/detach_localport', there)
+  await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: ONE, remoteSequence: 1 })
+  await ask(one, '/detach_localport', pending)
 })
 
 test('an address that FRR advertises as sticky stays there when it is attached elsewhere', async () => {
