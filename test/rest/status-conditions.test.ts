@@ -1,13 +1,14 @@
 import { describe, expect, test, vi } from 'vitest'
+import { ROUTE_TARGET } from '../../src/bgp/family.ts'
 import { summaryText } from '../../src/cli/status-text.ts'
 import { ipv6Disabled } from '../../src/dataplane/refusal.ts'
 import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { formatTime } from '../../src/values/time.ts'
 import { IN_VRF, TestNode } from '../support/node.ts'
-import { ip } from '../support/speakers.ts'
+import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { dummyDrivers } from '../support/test-server.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
-import { clock, get, one, serve, settled, THEIRS, two } from './status-setup.ts'
+import { clock, get, OURS, one, serve, settled, THEIRS, two } from './status-setup.ts'
 
 describe('GET /status', () => {
   test('shows where frames go without a route, until that is over', async () => {
@@ -83,6 +84,23 @@ describe('GET /status', () => {
     })
     ask.mockRestore()
     expect(await get('/status')).toMatchObject({ ok: true })
+  })
+
+  test('names the family of an instance that no session carries, until one does', async () => {
+    const network = new VirtualNetwork(clock)
+    const rr = speakerAt(THEIRS, [peerConfig(OURS, { families: [ROUTE_TARGET] })], clock, network)
+    const node = new TestNode(OURS, [peerConfig(THEIRS)], clock, network).withPorts('tap1')
+    serve(node.api())
+    clock.advance(20_000)
+    expect(await get('/status')).toMatchObject({ ok: true, sessions: { established: 1 } })
+    await node.attach({ exportTargets: [] })
+    clock.advance(20_000)
+    expect((await get('/status')).problems).toEqual([
+      `no session carries l2vpn/evpn, so VPN instances exchange no routes of it with other nodes: activate it for this node on ${THEIRS}`,
+    ])
+    rr.setPeers([peerConfig(OURS)])
+    clock.advance(20_000)
+    expect(await get('/status')).toMatchObject({ ok: true, sessions: { established: 1 } })
   })
 
   test('shows that forwarding is headless, and since when', async () => {

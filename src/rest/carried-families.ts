@@ -1,0 +1,21 @@
+import { EVPN, type Family, familyName, VPN_FAMILIES } from '../bgp/family.ts'
+import type { Views } from './looking-glass/index.ts'
+
+/** Families of VPN instances that no session carries, a sentence each: a session is also established by others, such as route target constraint alone. */
+export function* uncarriedFamilies({
+  speaker,
+  services,
+}: Pick<Views, 'speaker' | 'services'>): Iterable<string> {
+  const instances = [...(services?.vpns.instances.values() ?? [])]
+  const hasEvpn = instances.some(({ type }) => type === 'evpn')
+  const isUsed = (family: Family): boolean => {
+    if (family === EVPN && hasEvpn) return true
+    for (const _ of speaker.rib.ownRoutes(family)) return true
+    return false
+  }
+  const up = [...speaker.peers.values()].filter(({ negotiated }) => negotiated !== null)
+  if (services === null || up.length === 0) return
+  for (const family of VPN_FAMILIES)
+    if (isUsed(family) && !up.some(({ negotiated }) => negotiated?.families.has(family)))
+      yield `no session carries ${familyName(family)}, so VPN instances exchange no routes of it with other nodes: activate it for this node on ${up.map(({ sessions }) => sessions.name).join(', ')}`
+}
