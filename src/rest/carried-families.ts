@@ -1,5 +1,13 @@
 import { EVPN, type Family, familyName, VPN_FAMILIES } from '../bgp/family.ts'
+import type { Speaker } from '../bgp/speaker.ts'
 import type { Views } from './looking-glass/index.ts'
+
+/** Established sessions that exchange no routes at all (RFC 8212), a sentence each. */
+export function* closedSessions({ peers }: Speaker): Iterable<string> {
+  for (const { negotiated, sessions } of peers.values())
+    if (negotiated?.internal === false && sessions.config.external === 'reject')
+      yield `peer ${sessions.name} is in another AS, ${sessions.config.as}, and exchanges no routes by its ebgp_policy, reject (RFC 8212): set ebgp_policy = accept in its section, or disable it`
+}
 
 /** Families of VPN instances that no session carries, a sentence each: a session is also established by others, such as route target constraint alone. */
 export function* uncarriedFamilies({

@@ -9,7 +9,7 @@ import type { LogHealth } from '../log-output/log-output.ts'
 import { formatIp } from '../values/address.ts'
 import { formatTime } from '../values/time.ts'
 import { VPN_TYPES } from '../vpn/request.ts'
-import { uncarriedFamilies } from './carried-families.ts'
+import { closedSessions, uncarriedFamilies } from './carried-families.ts'
 import { dummyInstances, forwardedInstances } from './dummy-instances.ts'
 import { duplicates } from './duplicates.ts'
 import type { ServiceViews, Views } from './looking-glass/index.ts'
@@ -184,8 +184,13 @@ function problemsOf(
     const since = formatTime(now - (speaker.clock.now() - lostAt))
     problems.push(`peer ${sessions.name} is down since ${since}, now ${sessions.state}: ${whyDown(peer)}`)
   }
-  problems.push(...listenProblems(speaker), ...uncarriedFamilies({ speaker, services }))
-  problems.push(...notPassedOn(speaker), ...sharedIdentifiers(speaker))
+  problems.push(
+    ...listenProblems(speaker),
+    ...closedSessions(speaker),
+    ...uncarriedFamilies({ speaker, services }),
+    ...notPassedOn(speaker),
+    ...sharedIdentifiers(speaker),
+  )
   if (services !== null && kernel !== null) {
     problems.push(
       ...lostRoutes(speaker, services.vpns),

@@ -103,6 +103,24 @@ describe('GET /status', () => {
     expect(await get('/status')).toMatchObject({ ok: true, sessions: { established: 1 } })
   })
 
+  test('names an external peer without a policy, until it has one', async () => {
+    const network = new VirtualNetwork(clock)
+    speakerAt(THEIRS, [peerConfig(OURS)], clock, network, { as: 64513 })
+    const external = (policy: 'reject' | 'accept') => peerConfig(THEIRS, { as: 64513, external: policy })
+    const node = new TestNode(OURS, [external('reject')], clock, network)
+    serve(node.api())
+    clock.advance(20_000)
+    expect(await get('/status')).toMatchObject({
+      sessions: { established: 1 },
+      problems: [
+        `peer ${THEIRS} is in another AS, 64513, and exchanges no routes by its ebgp_policy, reject (RFC 8212): set ebgp_policy = accept in its section, or disable it`,
+      ],
+    })
+    node.speaker.setPeers([external('accept')])
+    clock.advance(20_000)
+    expect(await get('/status')).toMatchObject({ sessions: { established: 1 }, problems: [] })
+  })
+
   test('shows that forwarding is headless, and since when', async () => {
     await settled()
     two.speaker.stop('gone')
