@@ -9,7 +9,7 @@ export function* closedSessions({ peers }: Speaker): Iterable<string> {
       yield `peer ${sessions.name} is in another AS, ${sessions.config.as}, and exchanges no routes by its ebgp_policy, reject (RFC 8212): set ebgp_policy = accept in its section, or disable it`
 }
 
-/** Families of VPN instances that no session carries, a sentence each: a session is also established by others, such as route target constraint alone. */
+/** Families of VPN instances that we offer and no session carries, a sentence each: a session is also established by others, such as route target constraint alone. */
 export function* uncarriedFamilies({
   speaker,
   services,
@@ -22,8 +22,13 @@ export function* uncarriedFamilies({
     return false
   }
   const up = [...speaker.peers.values()].filter(({ negotiated }) => negotiated !== null)
-  if (services === null || up.length === 0) return
+  const offered = new Set(up.flatMap(({ sessions }) => sessions.config.families))
+  if (services === null) return
   for (const family of VPN_FAMILIES)
-    if (isUsed(family) && !up.some(({ negotiated }) => negotiated?.families.has(family)))
+    if (
+      offered.has(family) &&
+      isUsed(family) &&
+      !up.some(({ negotiated }) => negotiated?.families.has(family))
+    )
       yield `no session carries ${familyName(family)}, so VPN instances exchange no routes of it with other nodes: activate it for this node on ${up.map(({ sessions }) => sessions.name).join(', ')}`
 }

@@ -101,6 +101,10 @@ describe('GET /status', () => {
     rr.setPeers([peerConfig(OURS)])
     clock.advance(20_000)
     expect(await get('/status')).toMatchObject({ ok: true, sessions: { established: 1 } })
+    await node
+      .withPorts('tap2', 'mpls0')
+      .attach({ ...IN_VRF, instanceId: 'a family that it does not offer', port: 'tap2' })
+    expect(await get('/status')).toMatchObject({ ok: true, routes: { own: 1 } })
   })
 
   test('names an external peer without a policy, until it has one', async () => {
