@@ -317,7 +317,7 @@ function* logProblems({ path, failure, dropped }: LogHealth): Iterable<string> {
   yield `the log cannot be written to ${path ?? 'standard output'} since ${formatTime(failure.since)}: ${failure.reason}${count}`
 }
 
-/** Whether something has lasted for long; a time that is yet to come is from before the clock of the machine was put back. */
+/** Whether something has lasted for long; a time that is yet to come is from before the clock of the machine was set back. */
 function isLong(since: number, now: number): boolean {
   return since > now || now - since > LONG_PENDING_MS
 }

@@ -39,7 +39,7 @@ describe('GET /status', () => {
     ])
   })
 
-  test('goes on to name what has been wrong for long when the clock of the machine is put back', async () => {
+  test('goes on to name what has been wrong for long when the clock of the machine is set back', async () => {
     await settled()
     one.reconciler.stop()
     await two.attach({ mac: 0x02_00_00_00_01_03, ip: null })
