@@ -2,7 +2,7 @@ import { Speaker } from './bgp/speaker.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { DEFAULT_REQUEST_RATE } from './config/api-options.ts'
 import type { Daemon } from './daemon.ts'
-import { descriptorLimit, requireDescriptors } from './linux/descriptors.ts'
+import { clientLimit, descriptorLimit, requireDescriptors } from './linux/descriptors.ts'
 import { giveBackMemory } from './linux/memory.ts'
 import { tcpTransport } from './linux/tcp.ts'
 import type { Logs } from './log.ts'
@@ -18,12 +18,14 @@ import { VERSION } from './version.ts'
 
 /** A standalone route reflector: no VPN services, no kernel (RFC 4456). `readSecrets` reads the files again, and throws when it cannot. Throws when a part cannot start. */
 export async function runReflector(
-  config: ReflectorConfig,
+  given: ReflectorConfig,
   logs: Logs,
   readSecrets: () => ReflectorSecrets,
 ): Promise<Daemon> {
   const { log, events } = logs
-  requireDescriptors(config.peers.length)
+  const [prefixes, peers] = [given.clients.length, given.peers.length]
+  requireDescriptors(peers)
+  const config = { ...given, clientLimit: clientLimit(given.clientLimit, { prefixes, peers }) }
   const clock = systemClock
   const counters = new EventCounters()
   events.read(counters.read)

@@ -9,6 +9,7 @@ import {
   type SpeakerTimes,
 } from '../bgp/speaker-config.ts'
 import type { Config } from '../config/config.ts'
+import { clientLimit } from '../linux/descriptors.ts'
 import { formatIp } from '../values/address.ts'
 import { readvertises, type SavedState } from '../vpn/state.ts'
 import type { InputRecording } from './recording.ts'
@@ -59,12 +60,13 @@ export function dynamicPeers(config: Config): DynamicPeers[] {
 
 /** Those of one prefix. */
 export function dynamicPeersOf(config: Config, prefix: Config['bgp']['dynamicPeers'][number]): DynamicPeers {
+  const { dynamicPeers, peers } = config.bgp
   const { network, enabled: _, routeTargetConstraint, ...peer } = prefix
   const { ip, prefixLength: length } = network
   return {
     prefix: { ip: maskPrefix(ip, length), length },
     template: { ...peer, families: offeredFamilies(familiesOf(config), { routeTargetConstraint }) },
-    limit: MAX_CLIENTS,
+    limit: clientLimit(MAX_CLIENTS, { prefixes: dynamicPeers.length, peers: peers.length }),
   }
 }
 

@@ -19,3 +19,13 @@ export function requireDescriptors(peers: number, limit = descriptorLimit()): vo
       `the process may have ${limit} file descriptors, and needs ${needed} at least: raise the limit (ulimit -n; systemd: LimitNOFILE; containers: nofile)`,
     )
 }
+
+/** How many clients may connect from each of some prefixes, at most `limit`: so many that the API still answers, and configured peers can connect. */
+export function clientLimit(
+  limit: number,
+  { prefixes, peers }: { readonly prefixes: number; readonly peers: number },
+  descriptors = descriptorLimit(),
+): number {
+  const room = descriptors - OWN_DESCRIPTORS - DESCRIPTORS_OF_PEER * peers
+  return Math.min(limit, Math.max(1, Math.floor(room / prefixes)))
+}

@@ -14,7 +14,7 @@ import { eventually } from '../../src/lab/eventually.ts'
 import { Lab } from '../../src/lab/lab.ts'
 import { AS } from '../../src/lab/two-nodes.ts'
 import { session } from '../support/interop.ts'
-import { loneDaemon } from '../support/lone-daemon.ts'
+import { freePort, loneDaemon } from '../support/lone-daemon.ts'
 import { TcpPeer } from '../support/tcp-peer.ts'
 
 function open({ host, port }: Server, count: number): Socket[] {
@@ -64,6 +64,24 @@ describe('connections to the API', () => {
     expect(status).toBe(503)
     expect(JSON.parse(body)).toMatchObject({ code: 503, description: 'the API has too many connections' })
   })
+})
+
+test('clients of a reflector leave the API what it needs, and status reports those beyond it', async () => {
+  const listen_port = await freePort()
+  const BGP = { listen: 'true', listen_port, reflector: 'true', reflector_clients: '127.0.0.0/8' }
+  const { problems } = await loneDaemon({ by: ['prlimit', '--nofile=80:80'], settings: { BGP } })
+  const clients = Array.from({ length: 60 }, (_, i) =>
+    connect({ port: listen_port, host: '127.0.0.1', localAddress: `127.1.0.${i + 1}` }).on('error', () => {}),
+  )
+  onTestFinished(() => {
+    for (const socket of clients) socket.destroy()
+  })
+  await Promise.all(clients.map((socket) => first(socket, 'data', 'close')))
+  expect(await problems()).toContainEqual(
+    expect.stringMatching(
+      /^no more than 16 peers may connect from 127\.0\.0\.0\/8: 127\.1\.0\.\d+ was refused/,
+    ),
+  )
 })
 
 /** A request on a connection of its own. */
