@@ -9,6 +9,7 @@ import { ZERO_ESI } from '../../src/bgp/values/esi.ts'
 import { encapsulation, macMobility, type RouteTarget } from '../../src/bgp/values/extended-community.ts'
 import { ipv4Rd } from '../../src/bgp/values/rd.ts'
 import { explanationText } from '../../src/cli/explain-text.ts'
+import { parseInterfaceAddress } from '../../src/values/address.ts'
 import { u32 } from '../../src/values/bytes.ts'
 import { mac, TestNode } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
@@ -231,6 +232,13 @@ test.each(['10.2.0.0/16', '10.2.0.1'])(
     expect(text).toContain('(IP prefix routes of EVPN are not used)')
   },
 )
+
+test('a MAC address with several IP addresses here has one kernel entry', async () => {
+  await node.attach({ ip: parseInterfaceAddress('2001:db8::1/64')! })
+  const [instance] = (await explain('02:00:00:00:01:01')).instances
+  expect(instance.local).toHaveLength(2)
+  expect(instance.entries).toMatchObject([{ kind: 'local-mac', device: 'tap1', state: 'programmed' }])
+})
 
 describe('routes that are not in the RIB', () => {
   test('a route of ours that a reflector sends back is shown, until it is withdrawn', async () => {

@@ -131,7 +131,9 @@ export class LinuxMacVrf implements EvpnForwarding {
     ips: Iterable<Ip>,
     local: Iterable<{ readonly port: string; readonly mac: Mac }>,
   ): Iterable<Entry> {
-    for (const { port: device, mac } of local) yield { kind: 'local-mac', device, mac }
+    // a MAC address is at one port, however many IP addresses it has
+    const ports = new Map([...local].map(({ port, mac }) => [mac, port]))
+    for (const [mac, device] of ports) yield { kind: 'local-mac', device, mac }
     for (const mac of macs) yield this.remoteMac(mac)
     for (const ip of ips) yield this.neighbour(ip)
   }
