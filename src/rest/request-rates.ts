@@ -50,7 +50,9 @@ export class RequestRates {
   }
 }
 
+/** Of link-local addresses a client has as many as it wants too: those of a link, which is the zone, are one. */
 function clientOf(address: string): string {
-  const ip = parseIp(address)
-  return ip === undefined ? address : unmapped(ip).slice(0, CLIENT_OCTETS)
+  const [plain = '', zone = ''] = address.split('%')
+  const ip = parseIp(plain)
+  return ip === undefined ? address : unmapped(ip).slice(0, CLIENT_OCTETS) + zone
 }

@@ -49,6 +49,12 @@ test('a client costs no other anything; one is an IPv4 address or a /64', () => 
   expect(answered('2001:db8:0:1::1')).toBe(50)
 })
 
+test('the link-local addresses of a link are one client', () => {
+  expect(answered('fe80::1%eth0')).toBe(50)
+  expect(answered('fe80::2%eth0')).toBe(0)
+  expect(answered('fe80::1%eth1')).toBe(50)
+})
+
 test.each(['127.0.0.1', '::1', '::ffff:127.0.0.1', HERE, undefined])(
   'agents of this machine, which connect from %s, have no limit',
   (address) => {
