@@ -110,7 +110,7 @@ export const LOG_LINES = {
   'ipv6-disabled': {
     part: 'dataplane',
     level: 'info',
-    message: 'IPv6 is disabled: IPv6 neighbours are not set',
+    message: 'IPv6 is disabled: IPv6 entries are not set',
   },
   'vtep-unassigned': {
     part: 'dataplane',

@@ -98,7 +98,7 @@ test('a route that is no longer imported is still advertised: it is not outbid',
   expect(sequences()).toEqual([0])
 })
 
-test('a duplicate does not fall below what was received, and outbids nobody', () => {
+test('a duplicate does not fall below what was received, and outbids no node', () => {
   for (const sequence of [1, 3, 5, 7, 9]) advertise(THERE, sequence)()
   expect(sequences()).toEqual([9])
   advertise(THERE, 9)
