@@ -8,6 +8,7 @@ import {
   reworded,
 } from '../refusal.ts'
 import {
+  AF_UNSPEC,
   NLM_F_ACK_TLVS,
   NLM_F_DUMP,
   NLM_F_DUMP_INTR,
@@ -145,6 +146,7 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
       writer.begin(type, NLM_F_DUMP, sequence)
       write(writer)
       writer.end()
+      const family = protocol === undefined ? writer.bytes.readUInt8(NLMSG_HDRLEN) : AF_UNSPEC
       const sent = socket.send(writer)
       if (sent < 0) throw new RefusalError(reworded(kernelRefusal(-sent), dumping))
       for (let done = false; !done; ) {
@@ -156,7 +158,7 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
             const refusal = message.end > message.start ? refusalIn(message) : null
             if (refusal !== null && !nothing.includes(refusal.errno ?? 0)) throw new RefusalError(refusal)
             done = true
-          } else visit(message)
+          } else if (isOf(family, message)) visit(message)
         }
         yield
       }
@@ -165,6 +167,11 @@ export function* dump({ protocol, type, write, visit, nothing = [] }: Dump): Gen
     socket.close()
     spare.push({ writer, bytes })
   }
+}
+
+/** Whether a message is of the family that was asked for: where the kernel does not know it, IPv6 for instance, it dumps all others. */
+function isOf(family: number, { bytes, start }: NetlinkMessage): boolean {
+  return family === AF_UNSPEC || bytes.readUInt8(start) === family
 }
 
 /** Buffers of finished dumps, for reuse: they are large, and most dumps are small. */
