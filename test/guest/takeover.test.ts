@@ -90,7 +90,7 @@ test('chanter takes over an IP VPN of a bagpipe-bgp that was killed, while packe
   expect(shown('ip rule')).not.toContain('bvrf-1')
   expect(shown('ip -f mpls route').trim().split('\n')).toHaveLength(1)
   expect(shown('ip route show table 1001 proto 19')).not.toMatch(/encap mpls (?!.*metric 20)/)
-  expect(shown('ip address show tap1')).toMatch(/10\.0\.1\.254\/24 scope global noprefixroute/)
+  expect(shown('ip address show tap1')).toMatch(/10\.0\.1\.254\/24 metric 20 scope global noprefixroute/)
   const { body } = await request(daemon.api, '/status')
   expect(body).not.toContain('bagpipe-bgp left')
 }, 240_000)
