@@ -3,7 +3,7 @@ import { isOwned, type Link } from '../driver.ts'
 import type { Eventual } from '../eventual.ts'
 import { kernelKind, type LinkEntry } from '../kinds/index.ts'
 import { isExternal } from '../kinds/link-step.ts'
-import { NONE_REFUSED, type Refusal, type Refused, shared } from '../refusal.ts'
+import { type Refusal, type Refused, shared } from '../refusal.ts'
 import { removeBagpipeMacs } from './bagpipe-macs.ts'
 import { removeBagpipeRoutes, removeBagpipeRules } from './bagpipe-vrfs.ts'
 import { ENODEV } from './constants.ts'
@@ -70,12 +70,14 @@ export class LinkRemover {
    */
   removeLater(entries: readonly LinkEntry[]): Eventual<Refused> {
     const removal = this.begin(entries)
-    const links = [...removal.going.values()]
-    if (links.length === 0) return removal.refused
-    deleteGroup(this.deletions, this.group(links))
+    const { going } = removal
+    if (going.size === 0) return removal.refused
+    const group = randomInt(...GROUPS)
+    const outside = this.setGroup(going, group)
+    deleteGroup(this.deletions, group)
     return this.deletions
       .sendLater()
-      .then(({ size }) => this.finish(removal, size === 0 ? NONE_REFUSED : this.deleteEach(removal.going)))
+      .then(({ size }) => this.finish(removal, this.deleteEach(size === 0 ? outside : going)))
   }
 
   private begin(entries: readonly LinkEntry[]): Removal {
@@ -130,16 +132,23 @@ export class LinkRemover {
 
   /**
    * Puts links into a group of their own. Its number is drawn anew each time, from so many that no other program has a link in it; if this process ends
-   * before the deletion, no later one deletes the group.
+   * before the deletion, no later one deletes the group. Returns the links that the kernel refused to put into it.
    */
-  private group(links: readonly Link[]): number {
-    const group = randomInt(...GROUPS)
-    for (const { index } of links) {
-      setGroup(this.requests, index, group)
-      if (this.requests.writer.isFull) this.requests.send()
+  private setGroup(going: ReadonlyMap<number, Link>, group: number): ReadonlyMap<number, Link> {
+    const outside = new Map<number, Link>()
+    let sent: (readonly [number, Link])[] = []
+    const send = () => {
+      // an absent link needs no deletion
+      for (const [i, { errno }] of this.requests.send()) if (errno !== ENODEV) outside.set(...sent[i]!)
+      sent = []
     }
-    this.requests.send() // an absent link cannot be put into it
-    return group
+    for (const [position, link] of going) {
+      setGroup(this.requests, link.index, group)
+      sent.push([position, link])
+      if (this.requests.writer.isFull) send()
+    }
+    send()
+    return outside
   }
 
   private deleteEach(going: ReadonlyMap<number, Link>): Map<number, Refusal> {
