@@ -5,7 +5,7 @@ import type { Entry } from '../../src/dataplane/model.ts'
 import * as e from '../dataplane/entries.ts'
 import type { Lab } from '../dataplane/lab.ts'
 import { programmedLab } from './linux-lab.ts'
-import { enterOwnNamespace } from './namespace.ts'
+import { enterOwnNamespace, run } from './namespace.ts'
 
 enterOwnNamespace()
 
@@ -13,6 +13,8 @@ const RTM_SETLINK = 19
 /** Of no request: it is refused with EOPNOTSUPP. */
 const UNKNOWN_TYPE = 0x3ff0
 const IFINFOMSG = 16
+const IFF_UP = 1
+const FLAGS = IFINFOMSG + 8
 const ATTRIBUTES = IFINFOMSG + 16
 const IFLA_GROUP = 27
 
@@ -63,3 +65,15 @@ test.each([1, 2, 3, 4])(
     for (const { device } of networks) expect(lab.indexOf(device), device).toBeUndefined()
   },
 )
+
+test('a port that the kernel refuses to set up is set up by the next try', async () => {
+  ;[lab, dataplane] = await programmedLab([e.bridge, e.vxlan, e.vxlanPort], {})
+  const tap = lab.indexOf('tap1')
+  const asked = refuse(
+    1,
+    (message) => message.readInt32LE(IFINFOMSG + 4) === tap && (message.readUInt32LE(FLAGS) & IFF_UP) !== 0,
+  )
+  dataplane.want(e.tapPort)
+  await lab.until(() => asked() > 0 && dataplane.status(e.tapPort).state === 'programmed')
+  expect(run('ip -o link show tap1')).toMatch(/UP.* master br0 /)
+})

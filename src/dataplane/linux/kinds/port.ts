@@ -27,6 +27,8 @@ export const port: LinuxPortDefinition<Port> = {
     setPortOptions(requests, link.index, entry)
     if (isMoved && !isOwned(link)) setUp(requests, link.index, true)
     const blocked = firstOf(requests.send())
+    // only what enters is set up: so it enters again
+    if (blocked !== null && isMoved) releasePort(link, tools)
     return blocked ?? (isMoved ? null : forward(link.name, tools))
   },
   remove({ device, bridge, external }, { requests, links }, enslaved) {

@@ -32,7 +32,10 @@ export const vrfPort: LinuxPortDefinition<VrfPort> = {
     if (refusal !== null) return refusal
     if (!isTunnel(link)) isolation.filterPort(link.index)
     if (isMoved && !isOwned(link)) setUp(requests, link.index, true)
-    return firstOf(requests.send())
+    const blocked = firstOf(requests.send())
+    // only what enters is set up: so it enters again
+    if (blocked !== null && isMoved) releasePort(link, { requests, links })
+    return blocked
   },
   remove({ device, vrf }, { requests, links, sysctls, isolation }, enslaved) {
     const link = links.get(device)
