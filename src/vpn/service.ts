@@ -122,6 +122,10 @@ export class VpnService {
       try {
         if (existing === undefined) await this.attachFirst(resolved)
         else await this.attachNext(existing, resolved)
+      } catch (error) {
+        // not before: with the endpoint an instance may have ended
+        await this.keep('written')
+        throw error
       } finally {
         this.needs.tried(instanceId)
       }
@@ -215,7 +219,6 @@ export class VpnService {
       programming.retract()
       taken.giveBack()
       programming.settled()
-      void this.keep('written')
       throw programming.refusal
     }
     enter()
@@ -270,7 +273,6 @@ export class VpnService {
     const [failure] = routes.length === 0 ? [] : await this.dataplanes.settled(routes)
     if (failure === undefined) return
     this.undo(instance, plan, former)
-    await this.keep('synced')
     throw await this.backend.refusalOf(instance, add.port, failure)
   }
 

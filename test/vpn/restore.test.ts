@@ -9,7 +9,7 @@ import { VpnService } from '../../src/vpn/service.ts'
 import type { SavedState } from '../../src/vpn/state.ts'
 import { Process } from '../sim/process.ts'
 import { noEvents } from '../support/events.ts'
-import { attachRequest } from '../support/node.ts'
+import { attachRequest, IN_VRF } from '../support/node.ts'
 import { refusal } from '../support/refusal.ts'
 import { ip, peerConfig, speakerAt } from '../support/speakers.ts'
 import { decodeState, encodeState } from '../support/state.ts'
@@ -249,6 +249,32 @@ describe('a daemon that was killed while', () => {
         if (kind !== null) driver.kernel.deleteLink(name)
       }
     }
+  })
+
+  test.each([
+    ['its port', 'tap1', attachRequest()],
+    ['its route', 'bvrf-1', attachRequest(IN_VRF)],
+  ])('it removed a network that was refused for %s leaves nothing behind', async (_, device, request) => {
+    const before = held()
+    driver.fail(
+      (op, entry) =>
+        op === 'set' && entry.device === device && entry.kind !== 'vrf' && entry.kind !== 'unreachable',
+      refusal('EBUSY', 'no'),
+    )
+    const life = await start()
+    let isRefused = false
+    void life.vpns.attach(request).catch(() => {
+      isRefused = true
+      life.kill()
+    })
+    await clock.run(1000)
+    expect(isRefused).toBe(true)
+    expect(held()).not.toEqual(before)
+    const next = await start()
+    next.reconciler.complete()
+    await clock.run(10_000)
+    expect(held()).toEqual(before)
+    expect(next.vpns.instances.size).toBe(0)
   })
 
   test('it detached removes pending operations', async () => {
