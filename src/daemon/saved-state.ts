@@ -21,7 +21,7 @@ export interface KeptState {
   readonly work: FormerWork
 }
 
-/** Takes the changes without keeping them: they would become more and more. */
+/** It takes the changes all the same: more and more would wait otherwise. */
 const NO_STORE: KeptState['store'] = { save: async (take) => void take(), close: async () => {} }
 const NOTHING_KEPT = { state: null, former: null, work: NO_FORMER_WORK }
 
