@@ -13,6 +13,14 @@ export interface Kept {
 /** The disk with a node's state file, which outlives its daemons. */
 export class Disk {
   text: string | null = null
+  /** What it held before, the oldest first. */
+  private readonly backups: string[] = []
+
+  /** An earlier content replaces the present one: `age` of 1 is the oldest. */
+  restore(age: number): void {
+    const { backups } = this
+    if (backups.length > 0) this.text = backups[Math.floor((1 - age) * (backups.length - 1))]!
+  }
 
   /** A daemon's way to have kept what is so: one write at a time, of what has changed when it begins, which has to come to what is so then. */
   keeper(clock: Clock, random: Random, take: () => Kept): () => Promise<void> {
@@ -27,6 +35,7 @@ export class Disk {
       return new Promise((resolve) =>
         clock.after(random.between(0, 5), () => {
           this.text = text
+          this.backups.push(text)
           writing = null
           resolve()
         }),

@@ -1,5 +1,15 @@
 import { DEEDS, type Event, type TimedEvent, type Wire } from './events.ts'
-import { drawIrb, drawTraits, ENDPOINTS, EVPNS, IP_VPNS, NETWORKS, type Wish } from './networks.ts'
+import {
+  drawIrb,
+  drawTraits,
+  ENDPOINTS,
+  EVPNS,
+  IP_VPNS,
+  NETWORKS,
+  SECOND_ADDRESSES,
+  TAKEN_ADDRESSES,
+  type Wish,
+} from './networks.ts'
 import type { Random } from './random.ts'
 import { type Topology, wiresOf } from './topology.ts'
 
@@ -8,12 +18,15 @@ const keyOf = ({ network, endpoint, irb }: Wish): string => `${network} ${endpoi
 /** Draws what agents ask for and what goes wrong; it keeps in mind what each agent has asked for so far. */
 export class Draft {
   readonly random: Random
+  private readonly addresses: Random | null
   private readonly topology: Topology
   private readonly wires: readonly Wire[]
   private readonly wanted: readonly Map<string, Wish>[]
 
-  constructor(random: Random, topology: Topology) {
+  /** `addresses` draws where endpoints have several addresses; null: they have one each. */
+  constructor(random: Random, topology: Topology, addresses: Random | null) {
     this.random = random
+    this.addresses = addresses
     this.topology = topology
     this.wires = wiresOf(topology)
     this.wanted = topology.nodes.map(() => new Map())
@@ -32,12 +45,9 @@ export class Draft {
 
   private readonly attach = (): Event => {
     const node = this.node()
-    const wish = {
-      network: this.random.pick(NETWORKS),
-      endpoint: this.random.between(1, ENDPOINTS),
-      irb: null,
-    }
-    return this.ask(node, wish)
+    const network = this.random.pick(NETWORKS)
+    const endpoint = this.random.between(1, ENDPOINTS)
+    return this.ask(node, { network, endpoint: this.anotherAddress(network, endpoint), irb: null })
   }
 
   /** An endpoint of an EVPN instance is attached to an IP VPN as well, mostly where the instance has endpoints; or it is again, otherwise. */
@@ -140,6 +150,13 @@ export class Draft {
     ...[this.attach, this.attach, this.join, this.detach, this.detach],
     ...[this.leave, this.move, this.move, this.move],
   ]
+
+  /** Maybe another address of an endpoint, or its address with another MAC address. */
+  private anotherAddress(network: string, endpoint: number): number {
+    const { addresses } = this
+    if (addresses === null || !EVPNS.includes(network) || endpoint === ENDPOINTS) return endpoint
+    return endpoint + addresses.pick([0, 0, SECOND_ADDRESSES, SECOND_ADDRESSES, TAKEN_ADDRESSES])
+  }
 
   /** The same endpoint in the same networks, with other options. */
   private again(wish: Wish): Wish {

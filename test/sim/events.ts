@@ -6,6 +6,7 @@ export type Wire = readonly [Ip, Ip]
 /** How the underlay leads to an address: straight, through a router, by a label-switched path, or by an interface without MPLS. */
 export const PATHS = ['straight', 'router', 'label-switched', 'elsewhere'] as const
 export const DEEDS = ['delete', 'overrun', 'release', 'empty-ip', 'empty-bridge'] as const
+export const MORE_DEEDS = ['down', 'unmark', 'squat'] as const
 
 /** What happens to a network, as data; nodes and reflectors by their number. Where it finds nothing to happen to, nothing does. */
 export type Event =
@@ -24,6 +25,8 @@ export type Event =
   | { readonly kind: 'refuse'; readonly node: number; readonly count: number }
   | { readonly kind: 'refresh'; readonly wire: Wire; readonly family: number }
   | Reroute
+  | NewPort
+  | Disconnect
 
 /** A VM migrates: it is attached at its new place before or after it is detached at the old one. */
 export interface Move {
@@ -44,6 +47,22 @@ export interface RestartNode {
   readonly downMs: number
   /** It comes back with another tunnel address. */
   readonly moves: boolean
+  /** It comes back with an older state file: 1 is the oldest that there was. */
+  readonly backup?: number
+}
+
+/** The interface of a VM is made anew: `link` of 1 chooses among them. */
+export interface NewPort {
+  readonly kind: 'new-port'
+  readonly node: number
+  readonly link: number
+  readonly afterMs: number
+}
+
+/** The kernel gives no answers for a while. */
+export interface Disconnect {
+  readonly kind: 'disconnect'
+  readonly node: number
 }
 
 /** Drift: `link` of 1 chooses among the owned links. */
@@ -51,7 +70,7 @@ export interface Meddle {
   readonly kind: 'meddle'
   readonly node: number
   readonly link: number
-  readonly deed: (typeof DEEDS)[number]
+  readonly deed: (typeof DEEDS)[number] | (typeof MORE_DEEDS)[number]
 }
 
 export interface Reroute {

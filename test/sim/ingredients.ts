@@ -65,6 +65,31 @@ export const INGREDIENTS = {
     share: 0.3,
     off: null,
   },
+  'new-ports': {
+    what: 'interfaces of VMs that are deleted and made anew, and links of ours that are set down or lose their mark, or whose names others take',
+    share: 0.3,
+    off: null,
+  },
+  'several-addresses': {
+    what: 'endpoints with an IPv4 and an IPv6 address, and some with the IPv4 address of another',
+    share: 0.3,
+    off: null,
+  },
+  hasty: {
+    what: 'agents that do not wait for answers, and ask again',
+    share: 0.3,
+    off: null,
+  },
+  'late-kernel': {
+    what: 'kernels that answer late and out of order, or not for a while',
+    share: 0.25,
+    off: 'a port that had no answer when it entered its bridge may still be there when the bridge is deleted',
+  },
+  backup: {
+    what: 'nodes that come back with an older state file',
+    share: 0.25,
+    off: null,
+  },
   prompt: {
     what: 'after the storm a reflector dies for good, endpoints come, go and move, and all must be right before the restart time is over',
     share: 0.25,
@@ -83,7 +108,7 @@ export const INGREDIENTS = {
   'evacuated-late': {
     what: 'the same, but they are attached elsewhere when the routes of that node are long gone',
     share: 0.15,
-    off: 'both nodes advertise the same mobility sequence: the lower address wins, be it that of the node that is back',
+    off: 'a node begins with sequence 0 for what it knows no route for: that of the node that is back is the same, and the lower address wins, or it is higher',
   },
 } as const satisfies Record<string, Ingredient>
 

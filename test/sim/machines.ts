@@ -2,14 +2,16 @@ import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import { PEER_DEFAULTS, type PeerConfig } from '../../src/bgp/session/peer-config.ts'
 import { Speaker } from '../../src/bgp/speaker.ts'
 import { type RestartConfig, SPEAKER_DEFAULTS } from '../../src/bgp/speaker-config.ts'
+import type { Driver } from '../../src/dataplane/driver.ts'
 import { Reconciler } from '../../src/dataplane/engine/reconciler.ts'
 import { MemoryDriver } from '../../src/dataplane/memory/driver.ts'
 import type { EventSink } from '../../src/events/event.ts'
-import type { Ip } from '../../src/values/address.ts'
+import { formatIp, type Ip } from '../../src/values/address.ts'
 import { Dataplanes } from '../../src/vpn/dataplanes.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { VpnService } from '../../src/vpn/service.ts'
 import { readvertises } from '../../src/vpn/state.ts'
+import { LateDriver } from '../dataplane/late-driver.ts'
 import { decodeState } from '../support/state.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import type { VirtualNetwork } from '../support/virtual-network.ts'
@@ -17,8 +19,9 @@ import { vpnConfig } from '../support/vpn-config.ts'
 import { Agent } from './agent.ts'
 import { watchDeletions } from './deletion-oracle.ts'
 import { Disk, type Kept } from './disk.ts'
+import type { IngredientName } from './ingredients.ts'
 import { Process } from './process.ts'
-import type { Random } from './random.ts'
+import { Random } from './random.ts'
 import { speaking } from './speech.ts'
 import type { Site } from './topology.ts'
 
@@ -31,6 +34,8 @@ export interface Surroundings {
   readonly network: VirtualNetwork
   readonly random: Random
   readonly events: EventSink
+  readonly seed: number
+  readonly has: ReadonlySet<IngredientName>
 }
 
 function speakerOn(
@@ -124,6 +129,9 @@ export class Node {
   private readonly sites: ReadonlyMap<Ip, Site>
   private process: Process | null = null
   private readonly disk = new Disk()
+  private hasBackup = false
+  /** Between the daemon and the kernel; null where the kernel answers at once. */
+  late: LateDriver | null = null
 
   constructor(around: Surroundings, site: Site, sites: ReadonlyMap<Ip, Site>) {
     this.around = around
@@ -131,10 +139,14 @@ export class Node {
     this.tunnelAddress = site.address
     this.site = site
     this.sites = sites
-    this.agent = new Agent(around.clock)
+    const { clock, seed, has } = around
+    const haste = has.has('hasty') ? Random.for(seed, `haste ${formatIp(site.address)}`) : null
+    this.agent = new Agent(clock, haste)
     this.driver = new MemoryDriver(around.clock)
     this.driver.kernel.addLink(CORE, { up: true })
-    watchDeletions(this.driver, this.agent, (fault) => this.agent.wrongAnswers.push(fault))
+    watchDeletions(this.driver, this.agent, (fault) => {
+      if (!this.hasBackup) this.agent.wrongAnswers.push(fault)
+    })
   }
 
   /** Starts the daemon; the agent notices after a while, and sends everything again. */
@@ -143,7 +155,7 @@ export class Node {
     const { clock, random, events } = this.around
     const process = new Process(this.around)
     const state = this.disk.text === null ? null : decodeState(this.disk.text)
-    const reconciler = new Reconciler({ clock: process.clock, driver: this.driver, events })
+    const reconciler = new Reconciler({ clock: process.clock, driver: this.driverOf(), events })
     const restart = restartOf(this.site, state !== null, state !== null && readvertises(state))
     const speaker = speakerOn(this.around, process, this.site, this.sites, restart, () =>
       reconciler.complete(),
@@ -178,6 +190,28 @@ export class Node {
     }
     if (state === null) serve()
     else void vpns.restore(state).then(serve)
+  }
+
+  /** Whether each daemon knows what earlier ones did. */
+  get remembers(): boolean {
+    return this.site.keepsState && !this.hasBackup
+  }
+
+  /** What a daemon asks. */
+  private driverOf(): Driver {
+    const { clock, has, seed } = this.around
+    if (!has.has('late-kernel')) return this.driver
+    this.late?.close()
+    const { next: random } = Random.for(seed, `late ${formatIp(this.address)} ${clock.now()}`)
+    this.late = new LateDriver(this.driver, { clock, random })
+    return this.late.driver
+  }
+
+  /** A node that keeps its state gets an older one. */
+  restoreBackup(age: number): void {
+    if (!this.site.keepsState) return
+    this.disk.restore(age)
+    this.hasBackup = true
   }
 
   /** Ends the daemon at once, or as SIGTERM does; the kernel stays as it is. */

@@ -11,6 +11,11 @@ export const NETWORKS = [...EVPNS, ...IP_VPNS]
 /** Endpoints of a network, counted from 1. */
 export const ENDPOINTS = 6
 
+/** Endpoints of an EVPN instance have a second, IPv6 address, which is attached by itself: as endpoints from here on; not the last one, which has none at all. */
+export const SECOND_ADDRESSES = 10
+/** Endpoints of an EVPN instance from here on have the IPv4 addresses of others. */
+export const TAKEN_ADDRESSES = 20
+
 /** What is the same for all endpoints of a network on a node. */
 export type Traits = Pick<AttachRequest, 'importTargets' | 'exportTargets' | 'vni' | 'readvertise'>
 
@@ -62,18 +67,26 @@ export class Networks {
     const isIpVpn = IP_VPNS.includes(network)
     const number = numberOf(network)
     const octet = isIpVpn ? 100 : number
+    const isSecond = !isIpVpn && endpoint > SECOND_ADDRESSES && endpoint < TAKEN_ADDRESSES
+    const host = endpoint % SECOND_ADDRESSES
+    const vm = isSecond ? host : endpoint
     const isLast = endpoint === ENDPOINTS
     return {
       instanceId: network,
       type: isIpVpn ? 'ipvpn' : 'evpn',
-      mac: 0x020000000000 + number * 256 + endpoint,
-      ip: isLast && !isIpVpn ? null : { ip: ip(`192.168.${octet}.${endpoint}`), prefixLength: 24 },
+      mac: 0x020000000000 + number * 256 + vm,
+      ip:
+        isLast && !isIpVpn
+          ? null
+          : isSecond
+            ? { ip: ip(`fd00:${octet}::${host}`), prefixLength: 64 }
+            : { ip: ip(`192.168.${octet}.${host}`), prefixLength: 24 },
       gatewayIp: isIpVpn ? ip(`192.168.${octet}.254`) : null,
-      port: `${network}${endpoint}`,
+      port: `${network}${vm}`,
       isOvsPort: false,
       linuxBridge: null,
       localPref: null,
-      direction: endpoint === 1 ? 'from-port' : 'both',
+      direction: vm === 1 ? 'from-port' : 'both',
       sticky: false,
       hashOrder: 0,
       advertiseSubnet: isIpVpn && endpoint >= ENDPOINTS - 1,

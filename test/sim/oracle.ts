@@ -19,7 +19,7 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
     const name = formatIp(node.address)
     for (const answer of agent.wrongAnswers) yield `${name} ${answer}`
     for (const request of agent.refused())
-      if (!leadsNowhere(node, request)) yield `${name} refuses ${keyOf(request)}`
+      if (!mayBeRefused(node, request)) yield `${name} refuses ${keyOf(request)}`
     yield* difference(`${name} advertises`, advertised(node), dueAdvertisements(node))
     yield* difference(`${name} advertises`, vpnRoutes(node), dueVpnRoutes(node, nodes))
     const due = new Set([...dueEntries(node, nodes), ...dueVpnEntries(node, nodes)])
@@ -36,9 +36,12 @@ export function* contradictions(nodes: readonly Node[]): Iterable<string> {
   yield* gatewayFaults(nodes)
 }
 
-/** Only an IRB attach without its EVPN instance may be refused. */
-function leadsNowhere(node: Node, { port }: AttachRequest): boolean {
-  return typeof port !== 'string' && !networksOf(node, 'evpn').has(port.evpn)
+/** Only an IRB attach without its EVPN instance may be refused, and an address that another has. */
+function mayBeRefused(node: Node, { instanceId, port, mac, ip }: AttachRequest): boolean {
+  const evpns = networksOf(node, 'evpn')
+  if (typeof port !== 'string') return !evpns.has(port.evpn)
+  const others = evpns.get(instanceId) ?? []
+  return ip !== null && others.some((other) => other.mac !== mac && other.ip?.ip === ip.ip)
 }
 
 function* difference(what: string, seen: ReadonlySet<string>, due: ReadonlySet<string>): Iterable<string> {
@@ -77,13 +80,13 @@ function dueAdvertisements(node: Node): Set<string> {
  * Where no undesired entry may be. Without a state file, a network or a veth pair that ended while the daemon was away is stale;
  * it stays until a cleanup.
  */
-function devicesInSight({ site, agent, driver }: Node, { reconciler }: Daemon): string[] {
+function devicesInSight({ remembers, agent, driver }: Node, { reconciler }: Daemon): string[] {
   const links = [...driver.kernel.links.values()]
   const attached = new Set([...agent.attached()].map(({ instanceId }) => `chanter:${instanceId}`))
   const wanted = new Set([...reconciler.statuses.entries()].map(({ entry }) => entry.device))
   return links
     .filter(({ name, kind, alias }) => {
-      return site.keepsState || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
+      return remembers || wanted.has(name) || (kind !== 'veth' && alias !== null && attached.has(alias))
     })
     .map(({ name }) => name)
 }

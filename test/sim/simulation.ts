@@ -1,4 +1,5 @@
 import type { EventSink } from '../../src/events/event.ts'
+import type { Ip } from '../../src/values/address.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { VirtualNetwork } from '../support/virtual-network.ts'
 import { type IngredientName, SWITCHED_ON } from './ingredients.ts'
@@ -6,6 +7,7 @@ import { Node, Reflector, type Surroundings } from './machines.ts'
 import { isKnown, lostMoves } from './move-oracle.ts'
 import { contradictions } from './oracle.ts'
 import { Random } from './random.ts'
+import { untruths } from './status-oracle.ts'
 import { Storm } from './storm.ts'
 import { drawStory, type Story } from './story.ts'
 import { describeSite, wiresOf } from './topology.ts'
@@ -40,7 +42,8 @@ export async function play(story: Story): Promise<Outcome> {
       if (event.type === 'session-fault') faults.push(`${event.peer}: ${event.error.stack}`)
     },
   }
-  const around: Surroundings = { clock, network, random: Random.for(seed, 'machines'), events }
+  const random = Random.for(seed, 'machines')
+  const around: Surroundings = { clock, network, random, events, seed, has: story.has }
   const all = [...topology.reflectors, ...topology.nodes]
   const history = all.map(describeSite)
   const log = (text: string): void => void history.push(`${(clock.now() / 1000).toFixed(3)} ${text}`)
@@ -48,12 +51,16 @@ export async function play(story: Story): Promise<Outcome> {
   const sites = new Map(all.map((site) => [site.address, site]))
   const reflectors = topology.reflectors.map((site) => new Reflector(around, site, sites))
   const nodes = topology.nodes.map((site) => new Node(around, site, sites))
-  const storm = new Storm(around, seed, nodes, reflectors, wiresOf(topology), log)
+  const storm = new Storm(around, seed, nodes, reflectors, wiresOf(topology), log, (fault) =>
+    faults.push(fault),
+  )
   for (const machine of [...reflectors, ...nodes]) machine.start()
   await storm.run(story.events)
   storm.calm()
   await clock.run(QUIET_MS)
   const wrong = [...contradictions(nodes)]
+  const isAlive = (a: Ip, b: Ip) => storm.isAlive(a, b)
+  if (wrong.length === 0) for await (const untruth of untruths(clock, nodes, isAlive)) wrong.push(untruth)
   if (wrong.length === 0 && afterwards.events.length > 0) {
     await clock.run(afterwards.restMs)
     const evacuated = afterwards.evacuated.filter((one) => isKnown(nodes, one))

@@ -1,18 +1,21 @@
 import { EVPN, ROUTE_TARGET, VPNV4 } from '../../src/bgp/family.ts'
 import type { NextHop } from '../../src/dataplane/model.ts'
-import { formatIp } from '../../src/values/address.ts'
+import { formatIp, type Ip } from '../../src/values/address.ts'
 import type { AttachRequest } from '../../src/vpn/request.ts'
 import { refusal } from '../support/refusal.ts'
 import { ip } from '../support/speakers.ts'
 import { keyOf } from './agent.ts'
-import type { Event, Meddle, Move, Reroute, RestartNode, TimedEvent, Wire } from './events.ts'
+import type { Event, Meddle, Move, NewPort, Reroute, RestartNode, TimedEvent, Wire } from './events.ts'
 import { CORE, type Node, type Reflector, type Surroundings } from './machines.ts'
-import { Networks } from './networks.ts'
+import { NETWORKS, Networks } from './networks.ts'
+import { falseClaims } from './status-oracle.ts'
 
 /** Families that are refreshed. */
 const FAMILIES = [EVPN, VPNV4, ROUTE_TARGET]
 /** Beside the core, without MPLS. */
 const ELSEWHERE = 'lo'
+/** How long another program has the name of a link of ours. */
+const SQUAT_MS = 5000
 
 const wireText = ([a, b]: Wire): string => `${formatIp(a)} and ${formatIp(b)}`
 
@@ -24,6 +27,7 @@ export class Storm {
   private readonly wires: readonly Wire[]
   private readonly log: (text: string) => void
   private readonly networks: Networks
+  private readonly onFault: (fault: string) => void
   private readonly lost = new Set<string>()
   private moves = 0
 
@@ -34,6 +38,7 @@ export class Storm {
     reflectors: readonly Reflector[],
     wires: readonly Wire[],
     log: (text: string) => void,
+    onFault: (fault: string) => void,
   ) {
     this.networks = new Networks(seed)
     this.around = around
@@ -41,6 +46,7 @@ export class Storm {
     this.reflectors = reflectors
     this.wires = wires
     this.log = log
+    this.onFault = onFault
   }
 
   /** Has each happen at its time from now on. */
@@ -49,6 +55,7 @@ export class Storm {
     const startMs = clock.now()
     for (const event of events) {
       await clock.run(Math.max(0, startMs + event.atMs - clock.now()))
+      for (const claim of falseClaims(this.nodes)) this.onFault(`${clock.now()} ms: ${claim}`)
       this.happen(event)
     }
   }
@@ -58,6 +65,13 @@ export class Storm {
     for (const machine of [...this.reflectors, ...this.nodes]) machine.start()
     for (const wire of this.wires) this.mend(wire)
     this.log('calm')
+  }
+
+  /** Whether two machines with a session are there and not cut off from each other for good. */
+  isAlive(a: Ip, b: Ip): boolean {
+    const isDead = (one: Ip) =>
+      this.reflectors.some(({ address, speaker }) => address === one && speaker === null)
+    return !isDead(a) && !isDead(b) && !this.lost.has(wireText([a, b])) && !this.lost.has(wireText([b, a]))
   }
 
   private happen(event: Event): void {
@@ -115,6 +129,11 @@ export class Storm {
         return this.refresh(event.wire, event.family)
       case 'reroute':
         return this.reroute(event)
+      case 'new-port':
+        return this.makePortAnew(event)
+      case 'disconnect':
+        this.log(`the kernel of ${this.nameOf(event.node)} gives no answers for a while`)
+        return this.nodes[event.node]!.late?.disconnect()
       default:
         return event satisfies never
     }
@@ -152,13 +171,17 @@ export class Storm {
     this.around.clock.after(handOverMs, () => this.detach(from, key))
   }
 
-  private restartNode({ node: index, gracefully, downMs, moves }: RestartNode): void {
+  private restartNode({ node: index, gracefully, downMs, moves, backup }: RestartNode): void {
     const node = this.nodes[index]!
     if (node.daemon === null) return
     node.kill(gracefully)
     if (moves) node.tunnelAddress = ip(`10.${1 + ++this.moves}.1.${index + 1}`)
     const to = moves ? ` and comes back as ${formatIp(node.tunnelAddress)}` : ''
     this.log(`${this.nameOf(index)} ${gracefully ? 'stops' : 'dies'}, for ${downMs} ms${to}`)
+    if (backup !== undefined) {
+      this.log(`${this.nameOf(index)} has an older state file`)
+      node.restoreBackup(backup)
+    }
     this.around.clock.after(downMs, () => node.start())
   }
 
@@ -190,9 +213,34 @@ export class Storm {
         for (const { entry } of [...link.remote.values(), ...kernel.tables.of(link.name, null)])
           kernel.removeEntry(entry)
         return
+      case 'down':
+        return kernel.changeLink(link.name, { up: false })
+      case 'unmark':
+        return kernel.changeLink(link.name, { alias: null })
+      case 'squat': {
+        kernel.deleteLink(link.name)
+        const squatter = kernel.addLink(link.name, { kind: 'bridge' })
+        this.around.clock.after(SQUAT_MS, () => {
+          if (kernel.links.get(link.name) === squatter) kernel.deleteLink(link.name)
+        })
+        return
+      }
       default:
         return deed satisfies never
     }
+  }
+
+  /** A VM is started anew: its interface too, with the same name. */
+  private makePortAnew({ node, link: choice, afterMs }: NewPort): void {
+    const { kernel } = this.nodes[node]!.driver
+    const ports = [...kernel.links.keys()].filter((name) => NETWORKS.some((one) => name.startsWith(one)))
+    const name = ports[Math.floor(choice * ports.length)]
+    if (name === undefined) return
+    this.log(`${name} of ${this.nameOf(node)} is made anew within ${afterMs} ms`)
+    kernel.deleteLink(name)
+    this.around.clock.after(afterMs, () => {
+      if (!kernel.links.has(name)) kernel.addLink(name, { up: true })
+    })
   }
 
   private refresh([from, to]: Wire, number: number): void {

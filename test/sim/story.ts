@@ -1,6 +1,6 @@
 import { type Afterwards, drawAfterwards } from './afterwards.ts'
 import { Draft } from './draft.ts'
-import { PATHS, type TimedEvent } from './events.ts'
+import { MORE_DEEDS, PATHS, type TimedEvent } from './events.ts'
 import { type IngredientName, ingredientsOf } from './ingredients.ts'
 import { Random } from './random.ts'
 import { dispensable, drawTopology, type Topology, wiresOf } from './topology.ts'
@@ -19,7 +19,8 @@ export interface Story {
 export function drawStory(seed: number, allowed: Iterable<IngredientName>): Story {
   const has = ingredientsOf(seed, allowed)
   const topology = drawTopology(seed, has)
-  const draft = new Draft(Random.for(seed, 'storm'), topology)
+  const addresses = has.has('several-addresses') ? Random.for(seed, 'addresses') : null
+  const draft = new Draft(Random.for(seed, 'storm'), topology, addresses)
   const storm = draft.events(draft.random.between(20, 80), [1, 10, 100, 1000, 10_000, 60_000], () =>
     draft.random.pick(draft.storm)(),
   )
@@ -64,6 +65,32 @@ function drawRefusals(seed: number, events: readonly TimedEvent[]): TimedEvent[]
   )
 }
 
+/** What happens to kernels and state files at a moment. */
+function drawTrouble(
+  seed: number,
+  topology: Topology,
+  has: ReadonlySet<IngredientName>,
+  atMs: number,
+): TimedEvent[] {
+  const random = Random.for(seed, `trouble ${atMs}`)
+  const node = (): number => random.between(0, topology.nodes.length - 1)
+  const trouble: TimedEvent[] = []
+  if (has.has('new-ports') && random.chance(0.2)) {
+    const afterMs = random.pick([0, 1, 100, 5000])
+    trouble.push({ kind: 'new-port', node: node(), link: random.next(), afterMs, atMs })
+  }
+  if (has.has('new-ports') && random.chance(0.1))
+    trouble.push({ kind: 'meddle', node: node(), link: random.next(), deed: random.pick(MORE_DEEDS), atMs })
+  if (has.has('late-kernel') && random.chance(0.1)) trouble.push({ kind: 'disconnect', node: node(), atMs })
+  if (has.has('backup') && random.chance(0.05)) {
+    const downMs = random.pick([10, 1000, 30_000, 200_000])
+    const gracefully = random.chance(0.5)
+    const backup = random.next()
+    trouble.push({ kind: 'restart-node', node: node(), gracefully, downMs, moves: false, backup, atMs })
+  }
+  return trouble
+}
+
 /** Route refreshes and next hops that move, between the other events. */
 function drawExtra(
   seed: number,
@@ -82,6 +109,7 @@ function drawExtra(
       const wire = random.chance(0.5) ? ([a, b] as const) : ([b, a] as const)
       extra.push({ kind: 'refresh', wire, family: random.between(0, 2), atMs })
     }
+    extra.push(...drawTrouble(seed, topology, has, atMs))
     if (!has.has('moving-next-hop')) continue
     if (random.chance(0.15))
       extra.push({ kind: 'reroute', node: node(), to: node(), path: random.pick(PATHS), atMs })
