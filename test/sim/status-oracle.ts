@@ -59,9 +59,11 @@ function isTrue(
 ): boolean {
   if (LEFT.some((start) => problem.startsWith(start))) return !remembers
   if (/: attached here and (elsewhere|advertised by others)/.test(problem)) return true
-  return site.peers.some(
-    (peer) => !isAlive(address, peer) && problem.startsWith(`peer ${formatIp(peer)} is `),
-  )
+  return site.peers.some((peer) => {
+    const isAbout = (state: string) => problem.startsWith(`peer ${formatIp(peer)} is ${state}`)
+    if (isAbout('in another AS')) return !site.hasPolicy
+    return !isAlive(address, peer) && isAbout('down')
+  })
 }
 
 async function* verified(clock: VirtualClock, { address, daemon }: Node): AsyncIterable<string> {
