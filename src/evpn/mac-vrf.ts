@@ -139,7 +139,7 @@ export class MacVrf implements Importer<Route>, Closable {
   unlearn(route: Route): void {
     if (isMacRoute(route)) {
       this.addresses.unlearn(route)
-      if (this.imports.brings(route)) this.regain(route.nlri.mac)
+      this.regain(route)
     } else if (isMulticastRoute(route)) this.floodList.unlearn(route)
   }
 
@@ -194,9 +194,10 @@ export class MacVrf implements Importer<Route>, Closable {
         this.outbid(local.mac)
   }
 
-  /** A peer has withdrawn a route for the MAC address. */
-  private regain(mac: Mac): void {
-    if (!this.mobility.has(mac)) return
+  /** A route for a local MAC address may be withdrawn; one that is not imported any more is still advertised. */
+  private regain(gone: MacRoute): void {
+    const { mac } = gone.nlri
+    if (!this.mobility.has(mac) || !this.imports.brings(gone)) return
     if (this.mobility.regain(mac, highestSequence(this.addresses.routesTo(mac)))) this.outbid(mac)
   }
 
