@@ -179,13 +179,25 @@ describe('GET /metrics', () => {
     expect(grown).toEqual(['chanter_api_requests_total{method="GET",route="/metrics",code="200"}'])
   })
 
+  test('has the number of problems that the status has', async () => {
+    const problems = async (): Promise<string[]> => (await app.inject('/status')).json().problems
+    expect((await problems()).length).toBeGreaterThan(0)
+    expect((await samples()).get('chanter_problems')).toBe((await problems()).length)
+    speakerAt(RR, [peerConfig(NODE, { passive: true })], clock, network)
+    clock.advance(60_000)
+    expect(await problems()).toEqual([])
+    expect((await samples()).get('chanter_problems')).toBe(0)
+  })
+
   test('is answered where the forwarding thread does not answer', async () => {
-    const counts = () => new Promise<never>(() => {})
-    app = node.api({ dataplane: { ...node.view(), counts } }, new EventCounters())
+    const never = () => new Promise<never>(() => {})
+    const dataplane = { ...node.view(), counts: never, summary: never }
+    app = node.api({ dataplane }, new EventCounters())
     const { statusCode, body } = await app.inject('/metrics')
     expect(statusCode).toBe(200)
     expect(body).toContain('chanter_endpoints 0')
     expect(body).not.toContain('chanter_entries{')
+    expect(body).not.toMatch(/^chanter_problems/m)
   })
 })
 

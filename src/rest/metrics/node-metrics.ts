@@ -1,9 +1,10 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { Counts } from '../../dataplane/model.ts'
 import type { ServiceViews, Views } from '../looking-glass/index.ts'
+import { statusSummary } from '../status-summary.ts'
 
-/** How long to wait for the forwarding thread before its last summary is used. */
-const COUNTS_MS = 1000
+/** How long to wait for the forwarding thread before its last answer is used. */
+const ANSWER_MS = 1000
 
 /** The present state of the daemon as a whole. */
 export function addNodeMetrics(registry: Registry, views: Views): void {
@@ -55,6 +56,17 @@ export function addNodeMetrics(registry: Registry, views: Views): void {
   gauge('chanter_log_failing', 'Whether the log cannot be written', () =>
     Number(views.logHealth().failure !== null),
   )
+  let problems: number | null = null
+  new Gauge({
+    name: 'chanter_problems',
+    help: 'Problems that chanter status reports',
+    registers,
+    async collect() {
+      problems = (await soon(statusSummary(views, views.now())))?.problems.length ?? problems
+      if (problems === null) this.remove()
+      else this.set(problems)
+    },
+  })
   if (services !== null) addServiceMetrics(registry, services)
 }
 
@@ -110,7 +122,7 @@ function addServiceMetrics(registry: Registry, { vpns, dataplane, stateFile }: S
 async function soon<T>(result: Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), COUNTS_MS)
+    timer = setTimeout(() => resolve(null), ANSWER_MS)
   })
   const first = await Promise.race([result.catch(() => null), late])
   clearTimeout(timer)
