@@ -261,6 +261,12 @@ test('a migration between two nodes that is given up: FRR goes back to the old o
   await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: ONE, remoteSequence: 0 })
   await ask(three, '/attach_localport', there)
   await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: THREE, remoteSequence: 1 })
+  // a reflector does not send a route that was withdrawn meanwhile
+  const isAway = async () => {
+    const found = (await learntRoutes(one.api)).filter(({ nlri }) => nlri.toLowerCase().includes(GIVEN_UP))
+    return found.length > 0 ? { value: true } : { seen: 'no route to the new node' }
+  }
+  await lab.eventually('the old node has received the route of the new one', isAway)
   await ask(three, '/detach_localport', there)
   await frrHas(GIVEN_UP, { type: 'remote', remoteVtep: ONE, remoteSequence: 1 })
   await ask(one, '/detach_localport', pending)

@@ -234,13 +234,13 @@ describe('an external bridge', () => {
     })
     sender.close()
     await t.wantInPlace(...external)
-    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'both', reason: null })
   })
 
   test('is isolated although it has an address from a router advertisement, whose origin kernels before 5.18 do not tell', async () => {
     run('ip addr add 2001:db8:9::1/64 dev br0 mngtmpaddr')
     await t.wantInPlace(...external)
-    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'xdp', reason: null })
+    expect(await t.dataplane.isolationOf('br0')).toEqual({ by: 'both', reason: null })
   })
 
   test('with a program of another owner keeps that, and reports it', async () => {

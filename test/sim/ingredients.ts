@@ -88,7 +88,7 @@ export const INGREDIENTS = {
   backup: {
     what: 'nodes that come back with an older state file',
     share: 0.25,
-    off: null,
+    off: 'links that such a state lacks stay beside those that the agent asks for anew, named as stale, and what it has to remove may be in use again',
   },
   prompt: {
     what: 'after the storm a reflector dies for good, endpoints come, go and move, and all must be right before the restart time is over',
