@@ -56,18 +56,22 @@ export function addNodeMetrics(registry: Registry, views: Views): void {
   gauge('chanter_log_failing', 'Whether the log cannot be written', () =>
     Number(views.logHealth().failure !== null),
   )
+  addProblems(registry, views)
+  if (services !== null) addServiceMetrics(registry, services)
+}
+
+function addProblems(registry: Registry, views: Views): void {
   let problems: number | null = null
   new Gauge({
     name: 'chanter_problems',
     help: 'Problems that chanter status reports',
-    registers,
+    registers: [registry],
     async collect() {
       problems = (await soon(statusSummary(views, views.now())))?.problems.length ?? problems
       if (problems === null) this.remove()
       else this.set(problems)
     },
   })
-  if (services !== null) addServiceMetrics(registry, services)
 }
 
 function addServiceMetrics(registry: Registry, { vpns, dataplane, stateFile }: ServiceViews): void {
