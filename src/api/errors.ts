@@ -15,6 +15,7 @@ const REFUSALS = {
   BRIDGE_IN_USE: { status: 400, words: 'the bridge has other ports' },
   DRIFTED: { status: 500, words: 'another program changes the entry again and again' },
   INTERFACE_BUSY: { status: 400, words: 'another interface or program receives the frames of the interface' },
+  INTERFACE_DOWN: { status: 400, words: 'an interface that is needed is down (ENETDOWN)' },
   INTERFACE_ENSLAVED: { status: 400, words: 'the interface is in another bridge or VRF' },
   INTERFACE_EXISTS: { status: 400, words: 'an interface of that name exists' },
   INTERFACE_EXTERNAL: { status: 400, words: 'an interface of that name exists and is not owned by chanter' },

@@ -4,7 +4,7 @@ import { formatMac, type Mac } from '../values/mac.ts'
 import { shellWord } from '../values/shell-word.ts'
 import { ALIAS_PREFIX, type Errno, type Interface, type RefusalCode } from './model.ts'
 
-const { EADDRINUSE, EEXIST, EOPNOTSUPP } = constants.errno
+const { EADDRINUSE, EEXIST, ENETDOWN, EOPNOTSUPP } = constants.errno
 
 /** Why an entry was refused. */
 export interface Refusal {
@@ -44,10 +44,14 @@ const ERRNO_CODES: ReadonlyMap<number, RefusalCode> = new Map([
   [EOPNOTSUPP, 'KERNEL_UNSUPPORTED'],
   [EEXIST, 'KERNEL_EXISTS'],
   [EADDRINUSE, 'KERNEL_ADDRESS_IN_USE'],
+  [ENETDOWN, 'INTERFACE_DOWN'],
 ] as const)
 
-/** `EEXIST: A VXLAN device with the specified VNI already exists`; without a sentence of the kernel, the errno alone. */
-export function kernelRefusal(errno: number, sentence = ''): Refusal {
+/** What the kernel says by an errno without a sentence of its own. */
+const SENTENCES: ReadonlyMap<number, string> = new Map([[ENETDOWN, 'it is down, or the interface below it']])
+
+/** `EEXIST: A VXLAN device with the specified VNI already exists`; without a sentence, the errno alone. */
+export function kernelRefusal(errno: number, sentence = SENTENCES.get(errno) ?? ''): Refusal {
   const name = errnoName(errno)
   const text = sentence === '' ? name : `${name}: ${sentence}`
   return { code: ERRNO_CODES.get(errno) ?? 'KERNEL_REFUSED', text, errno }

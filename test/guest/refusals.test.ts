@@ -69,7 +69,11 @@ test.each([
   expect(node.reconciler.statuses.unremovedCount()).toBe(0)
 })
 
-test('both take what is only beside the underlay', async () => {
+test('both take what is only beside the underlay, once the interface below is up', async () => {
+  expect(await node.attach(body('evpn', 'bond0.6'))).toBe(
+    '400 cannot set up bond0.6: ENETDOWN: it is down, or the interface below it',
+  )
+  run('ip link set bond0 up')
   for (const [type, port] of [
     ['evpn', 'bond0.6'],
     ['ipvpn', 'tap1'],
