@@ -1,7 +1,7 @@
 import type { Verification } from '../../src/dataplane/model.ts'
 import { statusSummary } from '../../src/rest/status-summary.ts'
 import { formatIp, type Ip } from '../../src/values/address.ts'
-import { testServices } from '../support/test-server.ts'
+import { testServices, testViews } from '../support/test-server.ts'
 import type { VirtualClock } from '../support/virtual-clock.ts'
 import { describe } from './kernel-view.ts'
 import type { Node } from './machines.ts'
@@ -33,21 +33,8 @@ export async function* untruths(
 
 async function problemsOf(clock: VirtualClock, { daemon }: Node): Promise<readonly string[]> {
   const { speaker, vpns, reconciler } = daemon!
-  const summary = statusSummary(
-    {
-      speaker,
-      services: testServices(vpns, reconciler),
-      config: {},
-      version: '',
-      startTime: clock.epoch(),
-      now: () => clock.epoch(),
-      uptimeMs: () => 0,
-      recentLog: () => [],
-      logHealth: () => ({ path: null, dropped: 0, failure: null }),
-      configProblems: () => [],
-    },
-    clock.epoch(),
-  )
+  const views = { ...testViews(speaker, clock), services: testServices(vpns, reconciler) }
+  const summary = statusSummary(views, views.now())
   await clock.run(ANSWERED_MS)
   return (await summary).problems
 }

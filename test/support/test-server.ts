@@ -29,21 +29,25 @@ export function testServer({ speaker, clock, views, ...dependencies }: Served): 
       events: noEvents,
       counters: new EventCounters(),
       ...dependencies,
-      views: {
-        speaker,
-        services: null,
-        config: {},
-        version: '0.1.0',
-        startTime: clock.epoch(),
-        now: () => clock.epoch(),
-        uptimeMs: () => 0,
-        recentLog: () => [],
-        logHealth: () => ({ path: null, dropped: 0, failure: null }),
-        configProblems: () => [],
-        ...views,
-      },
+      views: { ...testViews(speaker, clock), ...views },
     }),
   )
+}
+
+/** What the API sees of a daemon without VPN services, log and problems. */
+export function testViews(speaker: Speaker, clock: Pick<Clock, 'epoch'>): Views {
+  return {
+    speaker,
+    services: null,
+    config: {},
+    version: '0.1.0',
+    startTime: clock.epoch(),
+    now: () => clock.epoch(),
+    uptimeMs: () => 0,
+    recentLog: () => [],
+    logHealth: () => ({ path: null, dropped: 0, failure: null }),
+    configProblems: () => [],
+  }
 }
 
 /** What the API sees of VPN services and their forwarding loop. */
