@@ -79,13 +79,13 @@ class ValuesOfOptions {
   /** `name` of the same section, else of [DEFAULT]; `section.name` of another one. */
   private referred(section: string, reference: string): string {
     const [first = '', ...rest] = reference.split('.')
-    const places = rest.length === 0 ? [section, 'DEFAULT'] : [first]
+    const places = rest.length === 0 ? new Set([section, 'DEFAULT']) : [first]
     const name = rest.length === 0 ? first : rest.join('.')
     for (const place of places) {
       if (place !== section && !this.known.sections.has(place)) continue
       const found = findOption(optionsIn(this.known, place), name)
       if (found !== undefined) return this.of(place, found.option)
     }
-    throw new LeadsNowhere(`there is no option ${name} in [${places.join('] or [')}]`)
+    throw new LeadsNowhere(`there is no option ${name} in [${[...places].join('] or [')}]`)
   }
 }

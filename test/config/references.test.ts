@@ -55,6 +55,10 @@ describe('a reference to another option', () => {
       'bgp.conf line 4: [BGP] hold_time = "$DEFAULT.nothing": there is no option nothing in [DEFAULT]; a dollar sign is written $$',
     ],
     [
+      `[DEFAULT]\nlog_file = $nothing\n${BASE}`,
+      'bgp.conf line 2: [DEFAULT] log_file = "$nothing": there is no option nothing in [DEFAULT]; a dollar sign is written $$',
+    ],
+    [
       '[BGP]\nmy_as = 64512\nlocal_address = $address\n',
       'bgp.conf line 3: [BGP] local_address = "$address": there is no option address in [BGP] or [DEFAULT]; a dollar sign is written $$',
     ],
