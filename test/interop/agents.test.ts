@@ -150,6 +150,12 @@ describe.each([
     })
     await associatePort(['40.0.0.0/24'], 'updated')
     expect(await attached()).toEqual([...network, leak, ofPrefix('40.0.0.0/24')])
+    await lab.eventually('the reflector has lost the other prefix', async () => {
+      const routes = await advertised()
+      return routes.some((name) => name.includes('60.0.0.1/32'))
+        ? { seen: routes.join('; ') }
+        : { value: routes }
+    })
   })
 
   test('sends everything again when it has restarted, which changes nothing', async () => {
